@@ -1,0 +1,127 @@
+import uuid
+from pathlib import PurePosixPath
+
+from django.conf import settings
+from django.db import models
+
+from agents.querysets import AgentQuerySet, AgentSessionQuerySet
+
+
+class Status(models.TextChoices):
+    """What an agent is doing, taken from protocol events only."""
+
+    CREATED = "created", "created"
+    STARTING = "starting", "starting"
+    WORKING = "working", "working"
+    NEEDS_YOU = "needs_you", "needs you"
+    IDLE = "idle", "idle"
+    STOPPING = "stopping", "stopping"
+    STOPPED = "stopped", "stopped"
+    FAILED = "failed", "failed"
+
+
+LIVE_STATUSES = (Status.STARTING, Status.WORKING, Status.NEEDS_YOU, Status.IDLE)
+ENDED_STATUSES = (Status.CREATED, Status.STOPPED, Status.FAILED)
+
+
+class EditMode(models.TextChoices):
+    """Who answers an agent's request to change a file."""
+
+    ASK = "ask", "Ask for every edit"
+    OFF = "off", "Refuse edits"
+    TURN = "turn", "Allow edits this turn"
+    SESSION = "session", "Allow edits this session"
+
+
+class Agent(models.Model):
+    """What a user launches and sees. It outlives its containers."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="agents"
+    )
+    name = models.CharField(max_length=100)
+    workspace = models.CharField(max_length=4096)
+    model = models.CharField(max_length=100)
+    edit_mode = models.CharField(max_length=10, choices=EditMode, default=EditMode.ASK)
+    status = models.CharField(max_length=12, choices=Status, default=Status.CREATED)
+    status_reason = models.TextField(blank=True)
+    node = models.CharField(max_length=100)
+    claude_session_uuid = models.UUIDField(default=uuid.uuid4, editable=False)
+    has_conversation = models.BooleanField(
+        default=False, help_text="The CLI has a transcript that a later start can resume."
+    )
+    last_seq = models.PositiveBigIntegerField(default=0, editable=False)
+    last_event_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = AgentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["owner", "deleted_at"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return f"/agents/{self.pk}/"
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in LIVE_STATUSES
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status in ENDED_STATUSES
+
+    @property
+    def folder_name(self) -> str:
+        return PurePosixPath(self.workspace).name or self.workspace
+
+
+class AgentSession(models.Model):
+    """One run of an agent's container."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="sessions")
+    number = models.PositiveIntegerField()
+    container_id = models.CharField(max_length=64, blank=True)
+    log_cursor = models.CharField(
+        max_length=40,
+        blank=True,
+        help_text="Docker's timestamp of the last log line that is recorded.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    initialized_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    exit_code = models.IntegerField(null=True, blank=True)
+    exit_reason = models.TextField(blank=True)
+
+    objects = AgentSessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["agent", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "number"], name="session_number_once"),
+            models.UniqueConstraint(
+                fields=["agent"],
+                condition=models.Q(ended_at__isnull=True),
+                name="one_open_session_an_agent",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} #{self.number}"
+
+
+class LiveText(models.Model):
+    """What an agent is writing right now; replaced at each flush, empty between answers."""
+
+    agent = models.OneToOneField(
+        Agent, on_delete=models.CASCADE, primary_key=True, related_name="live_text"
+    )
+    text = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.agent_id}: {self.text[:50]}"

@@ -1,0 +1,24 @@
+from django.db import models
+
+from agents.models.agent import Agent, AgentSession
+from agents.querysets import OwnedByAgentQuerySet
+
+
+class SessionEvent(models.Model):
+    """One stored line of an agent's output; `seq` counts 1, 2, 3, ... within the agent, no gaps."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="events")
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveBigIntegerField()
+    kind = models.CharField(max_length=40)
+    payload = models.JSONField()
+    created_at = models.DateTimeField()
+
+    objects = OwnedByAgentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["agent", "seq"]
+        constraints = [models.UniqueConstraint(fields=["agent", "seq"], name="event_seq_once")]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} {self.seq} {self.kind}"

@@ -1,0 +1,22 @@
+from django.conf import settings
+from django.db import models
+
+from agents.querysets import WorkspaceRootQuerySet
+
+
+class WorkspaceRoot(models.Model):
+    """A host directory that given users may browse and launch agents in."""
+
+    path = models.CharField(max_length=4096, unique=True)
+    for_everyone = models.BooleanField(default=True)
+    users = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, blank=True, related_name="workspace_roots"
+    )
+
+    objects = WorkspaceRootQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["path"]
+
+    def __str__(self) -> str:
+        return self.path

@@ -1,0 +1,123 @@
+"""Environment values, checked where they are read: a wrong one stops the start and names its variable."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+
+env = environ.Env()
+
+
+def read(name: str, parse: Callable[[str], T], default: str) -> T:
+    """Parse variable `name`, or `default` where it is unset or empty.
+
+    Raises ImproperlyConfigured that names the variable and quotes at most 100 characters of its value.
+    """
+    raw = env.str(name, default="") or default
+    try:
+        return parse(raw)
+    except (ValueError, OverflowError) as exc:
+        raise ImproperlyConfigured(f"{name}={raw[:100]!r}: {exc}") from exc
+
+
+def text(raw: str) -> str:
+    return raw
+
+
+def boolean(raw: str) -> bool:
+    lowered = raw.strip().lower()
+    if lowered in {"1", "true", "yes", "on"}:
+        return True
+    if lowered in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError("expected true or false")
+
+
+def integer(*, at_least: int, at_most: int) -> Callable[[str], int]:
+    def parse(raw: str) -> int:
+        number = int(raw) if raw.strip().lstrip("-").isdigit() else None
+        if number is None or not at_least <= number <= at_most:
+            raise ValueError(f"expected a whole number from {at_least} to {at_most}")
+        return number
+
+    return parse
+
+
+def number(*, at_least: float, at_most: float) -> Callable[[str], float]:
+    def parse(raw: str) -> float:
+        try:
+            value = float(raw)
+        except ValueError:
+            value = at_least - 1
+        if not at_least <= value <= at_most:
+            raise ValueError(f"expected a number from {at_least} to {at_most}")
+        return value
+
+    return parse
+
+
+def words(raw: str) -> list[str]:
+    """A comma-separated list; commas inside parentheses do not separate."""
+    items: list[str] = []
+    depth, current = 0, ""
+    for character in raw:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth <= 0:
+            items.append(current.strip())
+            current = ""
+        else:
+            current += character
+    if depth != 0:
+        raise ValueError("parentheses do not match")
+    items.append(current.strip())
+    return [item for item in items if item]
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        if raw not in allowed:
+            raise ValueError(f"expected one of {', '.join(allowed)}")
+        return raw
+
+    return parse
+
+
+def absolute_path(raw: str) -> Path:
+    path = Path(raw).expanduser()
+    if not path.is_absolute():
+        raise ValueError("expected an absolute path")
+    return path
+
+
+def path_under(base: Path) -> Callable[[str], Path]:
+    """A path; a relative one is taken from `base`."""
+    return lambda raw: (base / Path(raw).expanduser()).resolve()
+
+
+def existing_file(base: Path) -> Callable[[str], Path]:
+    def parse(raw: str) -> Path:
+        path = path_under(base)(raw)
+        if not path.is_file():
+            raise ValueError("no such file")
+        return path
+
+    return parse
+
+
+def directories(raw: str) -> list[Path]:
+    return [absolute_path(word) for word in words(raw)]
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        parts = urlsplit(raw)
+        if parts.scheme not in schemes or not (parts.netloc or parts.path):
+            raise ValueError(f"expected a URL that starts with {' or '.join(s + '://' for s in schemes)}")
+        return raw
+
+    return parse

@@ -1,0 +1,3 @@
+from agents.routing import websocket_urlpatterns
+
+__all__ = ["websocket_urlpatterns"]

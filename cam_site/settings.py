@@ -1,0 +1,279 @@
+"""Django settings. What a site may change is an environment variable, also read from `.env`.
+
+docs/settings.md lists every one; a test keeps the two in step.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from cam_site import env
+from cam_site.env import read
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environ.Env.read_env(str(BASE_DIR / ".env"))
+
+# Where things live
+CAM_DATA_DIR = read("CAM_DATA_DIR", env.path_under(BASE_DIR), "data")
+CAM_METRICS_DIR = read("CAM_METRICS_DIR", env.path_under(BASE_DIR), str(CAM_DATA_DIR / "usage"))
+CAM_POLICY_DIR = CAM_DATA_DIR / "gateway" / "policy"
+CAM_SOCKETS_DIR = CAM_DATA_DIR / "gateway" / "sockets"
+CAM_GATEWAY_PUBLIC_DIR = CAM_DATA_DIR / "gateway" / "public"
+
+# The web server
+DEBUG = read("CAM_DEBUG", env.boolean, "false")
+CAM_HOST = read("CAM_HOST", env.text, "127.0.0.1")
+CAM_PORT = read("CAM_PORT", env.integer(at_least=1, at_most=65535), "8420")
+CAM_HTTPS = read("CAM_HTTPS", env.boolean, "false")
+SECRET_KEY = read("CAM_SECRET_KEY", env.text, "")
+if len(SECRET_KEY) < 32:
+    raise ImproperlyConfigured(
+        "CAM_SECRET_KEY: set at least 32 random characters; ./install.sh writes one to .env"
+    )
+ALLOWED_HOSTS = read("CAM_ALLOWED_HOSTS", env.words, "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = read("CAM_TRUSTED_ORIGINS", env.words, "")
+
+# Agents
+CAM_NODE_NAME = read("CAM_NODE_NAME", env.text, "local")
+CAM_AGENT_IMAGE = read("CAM_AGENT_IMAGE", env.text, "cam-agent:latest")
+CAM_AGENT_SECCOMP_PROFILE = read(
+    "CAM_AGENT_SECCOMP_PROFILE", env.existing_file(BASE_DIR), "agent_image/seccomp.json"
+)
+CAM_AGENT_APPARMOR_PROFILE = read("CAM_AGENT_APPARMOR_PROFILE", env.text, "")
+CAM_AGENT_MEMORY_MB = read("CAM_AGENT_MEMORY_MB", env.integer(at_least=256, at_most=1 << 20), "4096")
+CAM_AGENT_CPUS = read("CAM_AGENT_CPUS", env.number(at_least=0.1, at_most=1024), "2")
+CAM_AGENT_PIDS = read("CAM_AGENT_PIDS", env.integer(at_least=32, at_most=1 << 22), "512")
+CAM_BROWSE_ROOTS = read("CAM_BROWSE_ROOTS", env.directories, str(CAM_DATA_DIR / "workspaces"))
+CAM_ALLOWED_TOOLS = read(
+    "CAM_ALLOWED_TOOLS",
+    env.words,
+    "Read,Glob,Grep,WebFetch,WebSearch,Bash(cat:*),Bash(ls:*),Bash(head:*),Bash(tail:*),"
+    "Bash(wc:*),Bash(grep:*),Bash(rg:*),Bash(pwd),Bash(git status:*),Bash(git log:*),"
+    "Bash(git diff:*),Bash(ruff check:*),Bash(mypy:*),Bash(eslint:*),Bash(pytest:*),"
+    "Bash(python3 -m pytest:*),Bash(npm test:*),Bash(cargo test:*),Bash(go test:*)",
+)
+CAM_ASK_TOOLS = read("CAM_ASK_TOOLS", env.words, "Edit,Write,NotebookEdit,Bash")
+CAM_EDIT_TOOLS = read("CAM_EDIT_TOOLS", env.words, "Edit,Write,NotebookEdit")
+CAM_MODELS = read("CAM_MODELS", env.words, "claude-opus-5-5,claude-sonnet-5-5,claude-haiku-4-5")
+CAM_MAX_AGENTS_PER_USER = read(
+    "CAM_MAX_AGENTS_PER_USER", env.integer(at_least=1, at_most=10_000), "20"
+)
+
+# The model API and the gateway
+ANTHROPIC_API_KEY = read("ANTHROPIC_API_KEY", env.text, "")
+CLAUDE_CODE_OAUTH_TOKEN = read("CLAUDE_CODE_OAUTH_TOKEN", env.text, "")
+CAM_DEMO_API_PORT = read("CAM_DEMO_API_PORT", env.integer(at_least=1, at_most=65535), "8422")
+CAM_DEMO_API_PACE = read("CAM_DEMO_API_PACE", env.number(at_least=1, at_most=1e6), "40")
+CAM_UPSTREAM_URL = read("CAM_UPSTREAM_URL", env.url("http", "https"), "https://api.anthropic.com")
+CAM_DEMO_MODE = (
+    not ANTHROPIC_API_KEY
+    and not CLAUDE_CODE_OAUTH_TOKEN
+    and urlsplit(CAM_UPSTREAM_URL).hostname == "api.anthropic.com"
+)
+if CAM_DEMO_MODE:
+    CAM_UPSTREAM_URL = f"http://127.0.0.1:{CAM_DEMO_API_PORT}"
+CAM_EGRESS_HOSTS = read(
+    "CAM_EGRESS_HOSTS",
+    env.words,
+    "pypi.org,files.pythonhosted.org,registry.npmjs.org,github.com,*.githubusercontent.com",
+)
+CAM_DNS_SERVERS = read("CAM_DNS_SERVERS", env.words, "")
+CAM_GATEWAY_PYTHON = read(
+    "CAM_GATEWAY_PYTHON", env.path_under(BASE_DIR), str(BASE_DIR / ".venv-gateway/bin/python")
+)
+
+# Speech
+CAM_WHISPER_MODEL = read(
+    "CAM_WHISPER_MODEL", env.choice("tiny", "base", "small", "medium", "large"), "base"
+)
+CAM_WHISPER_LANGUAGE = read("CAM_WHISPER_LANGUAGE", env.text, "auto")
+CAM_VOICE_AUTO_SEND = read("CAM_VOICE_AUTO_SEND", env.boolean, "false")
+CAM_VOICE_SILENCE_THRESHOLD_MS = read(
+    "CAM_VOICE_SILENCE_THRESHOLD_MS", env.integer(at_least=200, at_most=30_000), "1500"
+)
+
+# Accounts
+CAM_SIGNUP_OPEN = read("CAM_SIGNUP_OPEN", env.boolean, "false")
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "channels",
+    "csp",
+    "django_celery_beat",
+    "django_htmx",
+    "template_partials",
+    "agents",
+    "metrics_app",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "cam_site.urls"
+ASGI_APPLICATION = "cam_site.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "cam_site.context_processors.site",
+            ],
+        },
+    }
+]
+
+# Data
+DATABASES = {
+    "default": environ.Env.db_url_config(
+        read(
+            "CAM_DATABASE_URL",
+            env.url("sqlite", "postgres", "postgresql"),
+            f"sqlite:///{CAM_DATA_DIR / 'cam.sqlite3'}",
+        )
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # IMMEDIATE: a deferred transaction that reads and then writes fails under concurrent writers.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CAM_REDIS_URL = read(
+    "CAM_REDIS_URL",
+    env.url("redis", "rediss", "unix"),
+    f"unix://{CAM_DATA_DIR / 'valkey.sock'}",
+)
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [CAM_REDIS_URL]},
+    }
+}
+
+CELERY_BROKER_URL = CAM_REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 180
+CELERY_TASK_SOFT_TIME_LIMIT = 150
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A web request must not hang on a broker that is down: the reconciliation starts what was lost.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "max_retries": 1}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "recover-lost-work": {"task": "agents.tasks.recover_lost_work", "schedule": 30.0},
+}
+
+# Accounts
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+ACCOUNT_ADAPTER = "cam_site.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+
+# Pages
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "cam_site" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+
+# Security
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+SECURE_REFERRER_POLICY = "same-origin"
+if CAM_HTTPS:
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+}
