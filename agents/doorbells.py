@@ -1,0 +1,51 @@
+"""Tell readers that rows changed. A lost doorbell costs nothing: every reader looks by itself too."""
+
+import logging
+from typing import Literal, TypedDict
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+
+class AgentChanged(TypedDict):
+    type: Literal["agent.changed"]
+    agent_id: str
+
+
+def agent_group(agent_id: UUID | str) -> str:
+    """For who watches one agent."""
+    return f"agent.{agent_id}"
+
+
+def owner_group(owner_id: int) -> str:
+    """For who watches a user's list of agents."""
+    return f"owner.{owner_id}"
+
+
+def bridge_group(node: str) -> str:
+    """For the bridge of a node."""
+    return f"bridge.{node}"
+
+
+async def ring(*groups: str, agent_id: UUID | str) -> None:
+    message = AgentChanged(type="agent.changed", agent_id=str(agent_id))
+    layer = get_channel_layer()
+    try:
+        for group in groups:
+            await layer.group_send(group, message)
+    except (OSError, RedisError) as exc:
+        logger.warning("doorbell of agent %s was lost: %s", agent_id, exc)
+
+
+def ring_on_commit(*groups: str, agent_id: UUID | str) -> None:
+    transaction.on_commit(lambda: async_to_sync(ring)(*groups, agent_id=agent_id))
+
+
+def ring_agent_on_commit(agent_id: UUID | str) -> None:
+    """Wake the viewers of one agent."""
+    ring_on_commit(agent_group(agent_id), agent_id=agent_id)

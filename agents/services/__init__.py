@@ -1,0 +1,29 @@
+"""The only code that changes what agents are and do. Views, tasks, API and bridge call it.
+
+A transition is a compare-and-set update: zero rows changed means that somebody was first.
+Every function commits its rows, then rings the doorbells of viewers and bridge.
+"""
+
+from agents.services.approvals import allow_approval, deny_approval, set_edit_mode
+from agents.services.life import (
+    delete_agent,
+    end_session,
+    launch_agent,
+    resume_agent,
+    stop_agent,
+)
+from agents.services.talk import interrupt_agent, send_prompt, set_model
+
+__all__ = [
+    "allow_approval",
+    "delete_agent",
+    "deny_approval",
+    "end_session",
+    "interrupt_agent",
+    "launch_agent",
+    "resume_agent",
+    "send_prompt",
+    "set_edit_mode",
+    "set_model",
+    "stop_agent",
+]

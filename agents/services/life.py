@@ -1,0 +1,171 @@
+"""Launch, resume, stop and delete agents; end their sessions."""
+
+from celery import current_app
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from agents.errors import AlreadyRunning, InvalidRequest, LimitReached, NotRunning, WorkspaceProblem
+from agents.models import (
+    Agent,
+    AgentSession,
+    Decision,
+    Delivery,
+    EditMode,
+    LiveText,
+    Prompt,
+    Status,
+    WorkspaceRoot,
+)
+from agents.models.agent import ENDED_STATUSES, LIVE_STATUSES
+from agents.services.bells import ring_everyone
+from agents.workspaces import WorkspaceError, confine
+
+
+def enqueue(task_name: str, key: int | str) -> None:
+    """Hand a task of `agents.tasks` to a worker once the rows are there.
+
+    A broker that is down loses the message, not the work: `recover_lost_work` finds the rows.
+    """
+    transaction.on_commit(
+        lambda: current_app.send_task(f"agents.tasks.{task_name}", [key]), robust=True
+    )
+
+
+def launch_agent(
+    *,
+    owner: User,
+    workspace: str,
+    model: str,
+    name: str = "",
+    edit_mode: str = EditMode.ASK,
+    prompt: str = "",
+    source: str = Prompt.Source.TYPED,
+) -> Agent:
+    """Create an agent on a folder beneath one of the owner's roots and start it.
+
+    Raises WorkspaceProblem, LimitReached or InvalidRequest.
+    """
+    if model not in settings.CAM_MODELS:
+        raise InvalidRequest(f"unknown model; this site offers {', '.join(settings.CAM_MODELS)}")
+    if edit_mode not in EditMode.values:
+        raise InvalidRequest(f"unknown edit mode; expected one of {', '.join(EditMode.values)}")
+    roots = [root.path for root in WorkspaceRoot.objects.visible_to(owner)]
+    try:
+        folder = confine(workspace, roots)
+    except WorkspaceError as exc:
+        raise WorkspaceProblem(str(exc)) from exc
+    with transaction.atomic():
+        _check_limit(owner)
+        agent = Agent.objects.create(
+            owner=owner,
+            name=name.strip()[:100] or folder.rsplit("/", 1)[-1],
+            workspace=folder,
+            model=model,
+            edit_mode=edit_mode,
+            status=Status.STARTING,
+            node=settings.CAM_NODE_NAME,
+        )
+        LiveText.objects.create(agent=agent)
+        if prompt.strip():
+            Prompt.objects.create(agent=agent, author=owner, text=prompt, source=source)
+        _open_session(agent)
+    return agent
+
+
+def resume_agent(agent: Agent) -> None:
+    """Start a container that goes on with the agent's conversation.
+
+    Raises AlreadyRunning or LimitReached.
+    """
+    with transaction.atomic():
+        _check_limit(agent.owner)
+        changed = Agent.objects.filter(
+            pk=agent.pk, status__in=ENDED_STATUSES, deleted_at__isnull=True
+        ).update(status=Status.STARTING, status_reason="")
+        if not changed:
+            raise AlreadyRunning("The agent is already running.")
+        _open_session(agent)
+
+
+def stop_agent(agent: Agent) -> None:
+    """Stop the agent's container; it can be resumed. Quiet where it is stopping already.
+
+    Raises NotRunning where there is nothing to stop.
+    """
+    with transaction.atomic():
+        changed = Agent.objects.filter(pk=agent.pk, status__in=LIVE_STATUSES).update(
+            status=Status.STOPPING
+        )
+        if not changed and not Agent.objects.filter(pk=agent.pk, status=Status.STOPPING).exists():
+            raise NotRunning("The agent is not running.")
+        for session in agent.sessions.open():
+            enqueue("stop_session", session.pk)
+        ring_everyone(agent)
+
+
+def delete_agent(agent: Agent) -> None:
+    """Hide the agent at once; a worker removes container, home, transcript and policy.
+
+    Its ledger rows stay.
+    """
+    with transaction.atomic():
+        Agent.objects.filter(pk=agent.pk, deleted_at__isnull=True).update(
+            deleted_at=timezone.now()
+        )
+        enqueue("remove_agent", str(agent.pk))
+        ring_everyone(agent)
+
+
+def end_session(
+    session: AgentSession, *, exit_code: int | None, reason: str, failed: bool
+) -> bool:
+    """Record that the session's container is gone. False where that was recorded before.
+
+    What waits for an answer is withdrawn; prompts that the CLI had not begun wait for the next
+    session.
+    """
+    with transaction.atomic():
+        ended = AgentSession.objects.filter(pk=session.pk, ended_at__isnull=True).update(
+            ended_at=timezone.now(), exit_code=exit_code, exit_reason=reason
+        )
+        if not ended:
+            return False
+        agent = session.agent
+        was_stopping = Agent.objects.filter(pk=agent.pk, status=Status.STOPPING).exists()
+        status = Status.STOPPED if was_stopping or not failed else Status.FAILED
+        Agent.objects.filter(pk=agent.pk).update(
+            status=status, status_reason="" if was_stopping else reason
+        )
+        Agent.objects.filter(
+            pk=agent.pk, edit_mode__in=[EditMode.TURN, EditMode.SESSION]
+        ).update(edit_mode=EditMode.ASK)
+        session.approvals.pending().update(
+            decision=Decision.WITHDRAWN, decided_at=timezone.now()
+        )
+        session.control_requests.filter(delivery__in=[Delivery.QUEUED, Delivery.SENT]).update(
+            delivery=Delivery.CANCELLED
+        )
+        session.prompts.filter(delivery__in=[Delivery.SENT, Delivery.RECEIVED]).update(
+            delivery=Delivery.QUEUED, session=None
+        )
+        session.prompts.filter(delivery=Delivery.STARTED).update(delivery=Delivery.CANCELLED)
+        LiveText.objects.filter(agent=agent).update(text="")
+        ring_everyone(agent)
+    return True
+
+
+def _check_limit(owner: User) -> None:
+    running = Agent.objects.visible_to(owner).filter(status__in=LIVE_STATUSES).count()
+    if running >= settings.CAM_MAX_AGENTS_PER_USER:
+        raise LimitReached(
+            f"You have {running} running agents, as many as this site allows. Stop one first."
+        )
+
+
+def _open_session(agent: Agent) -> None:
+    latest = agent.sessions.order_by("-number").first()
+    session = AgentSession.objects.create(agent=agent, number=latest.number + 1 if latest else 1)
+    enqueue("start_session", session.pk)
+    ring_everyone(agent)
