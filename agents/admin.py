@@ -1,0 +1,211 @@
+"""The site's administrators look; what agents are and do is changed by services only."""
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from agents.errors import NotRunning
+from agents.models import (
+    Agent,
+    AgentSession,
+    ApiToken,
+    ApprovalRequest,
+    ControlRequest,
+    Prompt,
+    SessionEvent,
+    WorkspaceRoot,
+)
+from agents.services import stop_agent
+
+MAX_CELL_CHARACTERS = 80
+
+
+def cut(text: str) -> str:
+    """One line of a table."""
+    line = " ".join(text[: 2 * MAX_CELL_CHARACTERS].split())
+    return line if len(line) <= MAX_CELL_CHARACTERS else line[: MAX_CELL_CHARACTERS - 1] + "…"
+
+
+class PortalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_per_page = 50
+    # Counting every row again for "of N in total" is slow on the big tables.
+    show_full_result_count = False
+
+
+class ReadOnlyAdmin(PortalAdmin):
+    """Rows that only the portal writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: Model | None = None,  # noqa: ARG002
+    ) -> bool:
+        return False
+
+    def has_delete_permission(
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        obj: Model | None = None,  # noqa: ARG002
+    ) -> bool:
+        return False
+
+
+@admin.register(Agent)
+class AgentAdmin(ReadOnlyAdmin):
+    list_display = (
+        "name",
+        "owner",
+        "status",
+        "model",
+        "edit_mode",
+        "node",
+        "last_event_at",
+        "created_at",
+        "deleted_at",
+    )
+    list_filter = (
+        "status",
+        "edit_mode",
+        "node",
+        ("deleted_at", admin.EmptyFieldListFilter),
+        ("owner", admin.RelatedOnlyFieldListFilter),
+    )
+    list_select_related = ("owner",)
+    search_fields = ("name", "workspace", "owner__username", "=id")
+    date_hierarchy = "created_at"
+    actions = ("stop",)
+
+    def has_stop_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("agents.change_agent")
+
+    @admin.action(description="Stop the selected agents", permissions=["stop"])
+    def stop(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:
+        stopped = 0
+        for agent in queryset.select_related("owner"):
+            try:
+                stop_agent(agent)
+            except NotRunning as exc:
+                self.message_user(request, f"{agent}: {exc}", messages.WARNING)
+            else:
+                stopped += 1
+        if stopped:
+            self.message_user(request, f"Stopping: {stopped}.", messages.SUCCESS)
+
+
+@admin.register(AgentSession)
+class AgentSessionAdmin(ReadOnlyAdmin):
+    list_display = (
+        "agent",
+        "number",
+        "short_container_id",
+        "created_at",
+        "ended_at",
+        "exit_code",
+        "short_exit_reason",
+    )
+    list_filter = (("ended_at", admin.EmptyFieldListFilter), "exit_code")
+    list_select_related = ("agent",)
+    search_fields = ("agent__name", "=agent__id", "container_id")
+    date_hierarchy = "created_at"
+
+    @admin.display(description="container")
+    def short_container_id(self, session: AgentSession) -> str:
+        return session.container_id[:12]
+
+    @admin.display(description="exit reason")
+    def short_exit_reason(self, session: AgentSession) -> str:
+        return cut(session.exit_reason)
+
+
+@admin.register(SessionEvent)
+class SessionEventAdmin(ReadOnlyAdmin):
+    """By far the biggest table: neither filter nor date hierarchy, which would read all of it."""
+
+    list_display = ("agent", "seq", "kind", "session", "created_at")
+    list_select_related = ("agent", "session")
+    search_fields = ("=agent__id",)
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SessionEvent]:
+        """Leave payloads, which may be megabytes, to the page of one event."""
+        queryset: QuerySet[SessionEvent] = super().get_queryset(request)
+        return queryset.defer("payload")
+
+
+@admin.register(Prompt)
+class PromptAdmin(ReadOnlyAdmin):
+    list_display = ("short_text", "agent", "author", "source", "delivery", "created_at", "sent_at")
+    list_filter = ("delivery", "source", ("author", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("agent", "author")
+    search_fields = ("text", "agent__name", "=agent__id", "author__username")
+    date_hierarchy = "created_at"
+
+    @admin.display(description="text")
+    def short_text(self, prompt: Prompt) -> str:
+        return cut(prompt.text)
+
+
+@admin.register(ControlRequest)
+class ControlRequestAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "agent", "session", "delivery", "short_error", "created_at", "sent_at")
+    list_filter = ("kind", "delivery")
+    list_select_related = ("session__agent",)
+    search_fields = ("session__agent__name", "=session__agent__id")
+    date_hierarchy = "created_at"
+
+    @admin.display(description="agent")
+    def agent(self, request: ControlRequest) -> Agent:
+        return request.session.agent
+
+    @admin.display(description="error")
+    def short_error(self, request: ControlRequest) -> str:
+        return cut(request.error)
+
+
+@admin.register(ApprovalRequest)
+class ApprovalRequestAdmin(ReadOnlyAdmin):
+    """The audit trail: who let an agent do what."""
+
+    list_display = ("tool_name", "agent", "decision", "decided_by", "created_at", "decided_at")
+    list_filter = (
+        "decision",
+        "tool_name",
+        ("decided_by", admin.RelatedOnlyFieldListFilter),
+    )
+    list_select_related = ("agent", "decided_by")
+    search_fields = ("tool_name", "agent__name", "=agent__id", "decided_by__username")
+    date_hierarchy = "created_at"
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    """Deleting a token revokes it. Its secret was shown once; its hash is nobody's business."""
+
+    list_display = ("name", "user", "hint", "created_at", "last_used_at")
+    list_filter = (("last_used_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("user",)
+    search_fields = ("name", "user__username", "hint")
+    date_hierarchy = "created_at"
+    fields = ("name", "user", "hint", "created_at", "last_used_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return PortalAdmin.has_delete_permission(self, request, obj)
+
+
+@admin.register(WorkspaceRoot)
+class WorkspaceRootAdmin(PortalAdmin):
+    list_display = ("path", "for_everyone", "user_names")
+    list_filter = ("for_everyone",)
+    search_fields = ("path", "users__username")
+    autocomplete_fields = ("users",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WorkspaceRoot]:
+        queryset: QuerySet[WorkspaceRoot] = super().get_queryset(request)
+        return queryset.prefetch_related("users")
+
+    @admin.display(description="users")
+    def user_names(self, root: WorkspaceRoot) -> str:
+        return ", ".join(user.get_username() for user in root.users.all())
