@@ -1,0 +1,54 @@
+"""Serves the scripted stand-in for the model API; agents.demo_api tells what it answers."""
+
+import os
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from agents.demo_api.server import DEFAULT_PACE, DemoServer
+
+DEFAULT_PORT = 8422
+
+
+class Command(BaseCommand):
+    help = "Serve the demo's stand-in for the model API on 127.0.0.1. Needs no database."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", default=os.environ.get("CAM_DEMO_API_PORT") or DEFAULT_PORT)
+        parser.add_argument(
+            "--pace",
+            default=os.environ.get("CAM_DEMO_API_PACE") or DEFAULT_PACE,
+            help="words a second of an answer, 0 for no delay",
+        )
+
+    def handle(self, *_args: Any, port: str | int, pace: str | float, **_options: Any) -> None:
+        try:
+            server = DemoServer(read_port(port), read_pace(pace))
+        except OSError as exc:
+            raise CommandError(f"cannot listen on port {port}: {exc}") from exc
+        self.stdout.write(f"Demo model API on http://127.0.0.1:{server.server_port}")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            server.server_close()
+
+
+def read_port(value: str | int) -> int:
+    text = str(value)
+    if not text.isdecimal() or int(text) > 65535:
+        raise CommandError(f"CAM_DEMO_API_PORT or --port {text[:100]!r}: expected 0 to 65535")
+    return int(text)
+
+
+def read_pace(value: str | float) -> float:
+    try:
+        pace = float(value)
+    except ValueError:
+        pace = -1.0
+    if not 0 <= pace <= 1e6:
+        raise CommandError(f"CAM_DEMO_API_PACE or --pace {str(value)[:100]!r}: expected 0 to 1e6")
+    return pace

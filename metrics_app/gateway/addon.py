@@ -1,0 +1,334 @@
+"""The mitmproxy addon: knows the caller, keeps to its policy, adds the key, notes the usage.
+
+Loaded with `mitmdump -s`, the project's folder being on the import path; `python -m
+metrics_app.gateway` sees to both. Hooks run on the one event loop that carries every agent's bytes,
+so none of them waits for a disk or a network.
+"""
+
+import asyncio
+import atexit
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import mitmproxy_rs
+from mitmproxy import connection, ctx, http
+from mitmproxy.proxy import server_hooks
+
+from metrics_app.gateway import refusals
+from metrics_app.gateway.allowlist import Target, refuse_connect, refuse_request
+from metrics_app.gateway.attempts import Attempt, classify_path, read_retry_count
+from metrics_app.gateway.config import GatewayConfig, read_config
+from metrics_app.gateway.policy import Policy, PolicyStore
+from metrics_app.gateway.refusals import Refusal, RefusalLog, refuse_api, refuse_plainly
+from metrics_app.gateway.resolver import Resolver
+from metrics_app.gateway.sockets import AgentSockets
+from metrics_app.gateway.spool import Spool
+from metrics_app.gateway.upstream import (
+    add_credential,
+    is_batch,
+    strip_credentials,
+    takes_key,
+)
+
+logger = logging.getLogger("cam.gateway")
+
+WATCH_SECONDS = 0.2
+# An answer ends for the agent once its usage line is on disk, or after this time.
+SPOOL_WAIT_SECONDS = 2.0
+# A refused request is read to its end before it is answered; the model API's own limit is 32 MB.
+MAX_REFUSED_BODY_BYTES = 32 * 1024 * 1024
+
+_ATTEMPT = "cam_attempt"
+_IS_REFUSED = "cam_is_refused"
+
+
+class Gateway:
+    def __init__(self, config: GatewayConfig) -> None:
+        self._config = config
+        self._policies = PolicyStore(config.policy_dir)
+        self._spool = Spool(config.spool_dir)
+        self._refusal_log = RefusalLog()
+        self._sockets: AgentSockets | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._agents: dict[str, str] = {}
+        self._finishers: dict[int, Callable[[], None]] = {}
+        # Streams in flight end after `done`, so the spool closes with the process.
+        atexit.register(self._close_spool)
+
+    # Life of the process
+
+    def running(self) -> None:
+        """The proxy listens, and its CA exists."""
+        publish_ca(self._config.ca_dir, self._config.public_dir)
+        self._install_resolver(asyncio.get_running_loop())
+        port = ctx.master.addons.get("proxyserver").listen_addrs()[0][1]
+        self._sockets = AgentSockets(self._config.sockets_dir, port)
+        self._watcher = asyncio.create_task(self._watch_policies(self._sockets))
+        logger.info("gateway is ready: policies in %s", self._config.policy_dir)
+
+    def done(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    async def _watch_policies(self, sockets: AgentSockets) -> None:
+        while True:
+            try:
+                agents = self._policies.list_agents()
+                for agent_id in agents:
+                    self._policies.get(agent_id)
+                await sockets.sync(agents)
+            except OSError:
+                logger.exception("cannot bring the sockets in line with the policies, trying again")
+            await asyncio.sleep(WATCH_SECONDS)
+
+    def _install_resolver(self, loop: asyncio.AbstractEventLoop) -> None:
+        config = self._config
+        dns_lookup = None
+        if config.dns_servers:
+            dns_lookup = mitmproxy_rs.dns.DnsResolver(
+                name_servers=list(config.dns_servers), use_hosts_file=False
+            ).lookup_ip
+        Resolver(
+            system_lookup=loop.getaddrinfo,
+            dns_lookup=dns_lookup,
+            upstream=(config.upstream.host, config.upstream.port),
+            private_hosts=config.private_hosts,
+        ).install(loop)
+
+    def _close_spool(self) -> None:
+        for finish in list(self._finishers.values()):
+            finish()
+        self._spool.close()
+
+    # Connections
+
+    def client_connected(self, client: connection.Client) -> None:
+        """Only connections from our own sockets: the loopback port is open to the whole machine."""
+        agent_id = self._sockets.find_agent(client.peername[1]) if self._sockets else None
+        if agent_id is None:
+            client.error = "not a connection of an agent"
+        else:
+            self._agents[client.id] = agent_id
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self._agents.pop(client.id, None)
+
+    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Last line: nothing is connected to for a caller that is not known."""
+        if self._find_agent(data.client) is None:
+            data.server.error = "not a connection of an agent"
+
+    def _find_agent(self, client: connection.Client) -> str | None:
+        """By connection: a port may be another agent's as soon as its connection has ended."""
+        return self._agents.get(client.id)
+
+    # Requests
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        agent_id, policy = self._identify(flow)
+        request = flow.request
+        reason = (
+            refuse_connect(request.host, request.port, policy)
+            if agent_id
+            else "not a connection of an agent"
+        )
+        if reason:
+            self._refuse(flow, agent_id, reason, refuse_plainly(reason))
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        agent_id, policy = self._identify(flow)
+        target = read_target(flow)
+        reason = refuse_request(target, policy)
+        if agent_id is None:
+            flow.kill()
+        elif target.is_api:
+            self._start_api_call(flow, agent_id, policy, reason)
+        elif reason:
+            self._refuse(flow, agent_id, reason, refuse_plainly(reason))
+        else:
+            strip_credentials(flow.request.headers, ["proxy-authorization"])
+            flow.request.stream = True
+
+    def _identify(self, flow: http.HTTPFlow) -> tuple[str | None, Policy | None]:
+        agent_id = self._find_agent(flow.client_conn)
+        return agent_id, self._policies.get(agent_id) if agent_id else None
+
+    def _start_api_call(
+        self, flow: http.HTTPFlow, agent_id: str, policy: Policy | None, reason: str | None
+    ) -> None:
+        target = flow.request.path
+        attempt = self._open_attempt(flow, agent_id)
+        refusal = self._find_api_refusal(target, policy, reason)
+        if refusal is not None:
+            status, message = refusal
+            if attempt is not None:
+                attempt.refuse(status, message)
+            self._refuse(flow, agent_id, message, refuse_api(status, message))
+            return
+        self._send_upstream(flow.request)
+        flow.request.stream = tap(attempt.see_request) if attempt is not None else True
+
+    def _find_api_refusal(
+        self, target: str, policy: Policy | None, reason: str | None
+    ) -> tuple[int, str] | None:
+        """Status and message of the first thing that forbids a call of the model API."""
+        config = self._config
+        if reason is not None:
+            return 403, f"CAM's gateway refused this request: {reason}."
+        if policy is None:
+            return 403, refusals.NO_POLICY
+        if policy.blocked is not None:
+            return 403, policy.blocked
+        if is_batch(target):
+            return 403, refusals.NO_BATCHES
+        if config.upstream.is_real_api and not (config.api_key or config.oauth_token):
+            return 403, refusals.NO_CREDENTIAL
+        if self._spool.is_full:
+            return 503, refusals.SPOOL_FULL
+        return None
+
+    def _open_attempt(self, flow: http.HTTPFlow, agent_id: str) -> Attempt | None:
+        request = flow.request
+        kind = classify_path(request.path)
+        if kind is None:
+            return None
+        attempt = Attempt(
+            agent_id=agent_id,
+            method=request.method,
+            target=request.path,
+            kind=kind,
+            claude_session_id=request.headers.get("x-claude-code-session-id", ""),
+            retry_count=read_retry_count(request.headers.get("x-stainless-retry-count", "")),
+        )
+        flow.metadata[_ATTEMPT] = attempt
+        self._finishers[id(attempt)] = lambda: self._finish(attempt, "the gateway was stopped")
+        return attempt
+
+    def _send_upstream(self, request: http.Request) -> None:
+        """Make a request for the model API one for the upstream, with the site's key."""
+        config = self._config
+        strip_credentials(request.headers)
+        if takes_key(request.path):
+            add_credential(request.headers, api_key=config.api_key, oauth_token=config.oauth_token)
+        request.headers["accept-encoding"] = "identity"
+        request.path = config.upstream.prefix + request.path
+        request.scheme = config.upstream.scheme
+        request.host = config.upstream.host
+        request.port = config.upstream.port
+        request.host_header = config.upstream.host_header
+
+    def _refuse(
+        self, flow: http.HTTPFlow, agent_id: str | None, reason: str, refusal: Refusal
+    ) -> None:
+        self._refusal_log.write(agent_id or "unknown", flow.request.host, reason)
+        flow.metadata[_IS_REFUSED] = True
+        if has_bounded_body(flow.request):
+            flow.response = http.Response.make(refusal.status, refusal.body, refusal.headers)
+        else:
+            flow.kill()
+
+    # Responses
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        response = flow.response
+        if response is None or _IS_REFUSED in flow.metadata:
+            return
+        attempt: Attempt | None = flow.metadata.get(_ATTEMPT)
+        if attempt is None:
+            response.stream = True
+            return
+        headers = response.headers
+        attempt.start_response(
+            status=response.status_code,
+            content_type=headers.get("content-type", ""),
+            content_encoding=headers.get("content-encoding", ""),
+            request_id=headers.get("request-id", ""),
+        )
+        response.stream = tap(attempt.see_response)
+
+    async def response(self, flow: http.HTTPFlow) -> None:
+        """The regular end. The last byte is held back until the usage line is safe."""
+        attempt: Attempt | None = flow.metadata.get(_ATTEMPT)
+        if attempt is None:
+            return
+        line = self._take_line(attempt, None)
+        if line is not None:
+            written = asyncio.wrap_future(self._spool.put(line))
+            await asyncio.wait([written], timeout=SPOOL_WAIT_SECONDS)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """The connection broke on either side; on shutdown this comes after `done`."""
+        attempt: Attempt | None = flow.metadata.get(_ATTEMPT)
+        if attempt is not None:
+            self._finish(attempt, flow.error.msg if flow.error else "the connection broke")
+
+    def _finish(self, attempt: Attempt, cut: str) -> None:
+        line = self._take_line(attempt, cut)
+        if line is not None:
+            self._spool.put(line)
+
+    def _take_line(self, attempt: Attempt, cut: str | None) -> bytes | None:
+        self._finishers.pop(id(attempt), None)
+        return attempt.finish(cut)
+
+
+def read_target(flow: http.HTTPFlow) -> Target:
+    request = flow.request
+    return Target(
+        scheme=request.scheme,
+        host=request.host,
+        port=request.port,
+        host_headers=tuple(request.headers.get_all("host")),
+        is_tls=flow.client_conn.tls_established,
+        sni=flow.client_conn.sni,
+    )
+
+
+def has_bounded_body(request: http.Request) -> bool:
+    """Whether the rest of the request may be read into memory just to answer it."""
+    if "transfer-encoding" in request.headers:
+        return False
+    length = request.headers.get("content-length", "0")
+    return length.isdecimal() and int(length) <= MAX_REFUSED_BODY_BYTES
+
+
+def tap(see: Callable[[bytes], None]) -> Callable[[bytes], bytes]:
+    """Pass bytes on unchanged and show them to `see`. Raising would hang the client for good."""
+
+    def pass_on(chunk: bytes) -> bytes:
+        try:
+            see(chunk)
+        except Exception:
+            logger.exception("cannot read a chunk of %d bytes", len(chunk))
+        return chunk
+
+    return pass_on
+
+
+def publish_ca(ca_dir: Path, public_dir: Path) -> None:
+    """Copy the certificate, without its key, to where containers find it."""
+    certificate = (ca_dir / "mitmproxy-ca-cert.pem").read_bytes()
+    published = public_dir / "ca.pem"
+    with suppress(FileNotFoundError):
+        if published.read_bytes() == certificate:
+            return
+    draft = public_dir / f".ca.pem.{os.getpid()}"
+    draft.write_bytes(certificate)
+    draft.chmod(0o644)
+    draft.replace(published)
+
+
+def set_up_logging() -> None:
+    """Our own lines to stderr; mitmproxy's go its own way, errors only."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s gateway: %(message)s"))
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+set_up_logging()
+addons = [Gateway(read_config(os.environ))]
