@@ -1,0 +1,165 @@
+"""Agent text made safe to show: markdown, terminal colours, control characters. Pure.
+
+What an agent writes is hostile. Markdown is parsed with HTML off and its result is sanitised again;
+terminal output becomes spans that a template writes; characters that hide or reorder are spelled out.
+"""
+
+import re
+from dataclasses import dataclass
+
+import nh3
+from markdown_it import MarkdownIt
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.token import STANDARD_TYPES
+from pygments.util import ClassNotFound
+
+MAX_MARKDOWN_CHARACTERS = 20_000
+MAX_HIGHLIGHTED_CHARACTERS = 10_000
+MAX_TERMINAL_CHARACTERS = 20_000
+MAX_SPANS = 400
+
+# Terminal sequences: CSI, OSC and the other strings, then any two-character escape.
+ESCAPE = re.compile(
+    r"\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -~]?"
+)
+# C0 and C1 but tab and newline; marks, embeddings and isolates of direction; invisible characters.
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+STYLES = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 9: "strike"}
+STYLES_OFF = {22: {"bold", "dim"}, 23: {"italic"}, 24: {"underline"}, 29: {"strike"}}
+
+TAGS = {
+    *("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "li"),
+    *("strong", "em", "s", "a", "code", "pre", "span"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
+PYGMENTS_CLASSES = {name for name in STANDARD_TYPES.values() if name}
+
+
+@dataclass(frozen=True)
+class Span:
+    """A run of terminal text and the classes of its colours, such as `ansi-red ansi-bold`."""
+
+    text: str
+    classes: str = ""
+
+
+@dataclass(frozen=True)
+class Terminal:
+    spans: tuple[Span, ...]
+    left_out: int = 0
+
+
+def cut(text: str, limit: int) -> tuple[str, int]:
+    """At most `limit` characters, and how many were left out."""
+    return text[:limit], max(0, len(text) - limit)
+
+
+def make_visible(text: str) -> str:
+    """Spell out characters that hide, reorder or ring: a right-to-left override is `⟨U+202E⟩`."""
+    return HIDDEN.sub(lambda match: f"⟨U+{ord(match.group()):04X}⟩", text)
+
+
+def plain(text: str) -> str:
+    """Without terminal sequences, with line ends made one kind and hidden characters spelled out."""
+    return make_visible(ESCAPE.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def markdown_to_html(text: str) -> str:
+    """Safe HTML of at most MAX_MARKDOWN_CHARACTERS of markdown; the caller says what was cut."""
+    html: str = _markdown.render(plain(text[:MAX_MARKDOWN_CHARACTERS]))
+    return nh3.clean(
+        html,
+        tags=TAGS,
+        clean_content_tags={"script", "style"},
+        attributes={"*": set(), "a": {"href"}, "ol": {"start"}},
+        allowed_classes={"span": PYGMENTS_CLASSES},
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener nofollow ugc",
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+    )
+
+
+def terminal(text: str, limit: int = MAX_TERMINAL_CHARACTERS) -> Terminal:
+    """Terminal output as coloured runs; after MAX_SPANS of them the rest keeps its last colour."""
+    shown, left_out = cut(text, limit)
+    spans: list[Span] = []
+    active: set[str] = set()
+    pending, start = "", 0
+    for match in ESCAPE.finditer(shown):
+        pending += shown[start : match.start()]
+        start = match.end()
+        if match.group(2) == "m" and len(spans) < MAX_SPANS:
+            styled = _apply_codes(active, match.group(1))
+            if styled != active:
+                _append_span(spans, pending, active)
+                active, pending = styled, ""
+    _append_span(spans, pending + shown[start:], active)
+    return Terminal(tuple(spans), left_out)
+
+
+def _append_span(spans: list[Span], text: str, active: set[str]) -> None:
+    if text:
+        classes = " ".join(f"ansi-{name}" for name in sorted(active))
+        spans.append(Span(plain(text), classes))
+
+
+def _apply_codes(active: set[str], parameters: str) -> set[str]:
+    """The styles after one `ESC [ … m`. Colours out of the sixteen are passed over."""
+    styled = set(active)
+    codes = [int(code) if code.isdecimal() else 0 for code in parameters.split(";")[:16]]
+    while codes:
+        code = codes.pop(0)
+        if code in (38, 48):
+            skipped = {5: 2, 2: 4}.get(codes[0], 1) if codes else 0
+            extended, codes = codes[:skipped], codes[skipped:]
+            if extended[:1] == [5] and len(extended) == 2 and extended[1] < 16:
+                bright, index = divmod(extended[1], 8)
+                codes.insert(0, (code - 8) + 60 * bright + index)
+        else:
+            styled = _apply_code(styled, code)
+    return styled
+
+
+def _apply_code(styled: set[str], code: int) -> set[str]:
+    if code == 0:
+        return set()
+    if code in STYLES:
+        return styled | {STYLES[code]}
+    if code in STYLES_OFF:
+        return styled - STYLES_OFF[code]
+    tens, index = divmod(code, 10)
+    ground = {3: "", 9: "", 4: "on-", 10: "on-"}.get(tens)
+    if ground is None or index == 8:
+        return styled
+    kept = {
+        name for name in styled if name in STYLES.values() or name.startswith("on-") != bool(ground)
+    }
+    if index == 9:
+        return kept
+    bright = "bright-" if tens in (9, 10) else ""
+    return kept | {f"{ground}{bright}{COLOURS[index]}"}
+
+
+def _highlight(code: str, language: str, _attributes: str) -> str:
+    """Pygments' spans for a fenced block; "" leaves the block to markdown's own escaping."""
+    if not language or len(code) > MAX_HIGHLIGHTED_CHARACTERS:
+        return ""
+    try:
+        lexer = get_lexer_by_name(language[:40], stripnl=False)
+    except ClassNotFound:
+        return ""
+    return highlight(code, lexer, _formatter)
+
+
+_formatter = HtmlFormatter(nowrap=True)
+_markdown = (
+    MarkdownIt("commonmark", {"html": False, "highlight": _highlight})
+    .enable(["table", "strikethrough"])
+    .disable("image")
+)

@@ -1,0 +1,220 @@
+"""What one stored line of an agent's output shows on the page. Pure; tolerates any payload.
+
+A line becomes a tuple of parts, each with a `shape` that the template `agents/_event.html` knows.
+An empty tuple needs no row.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agents.diffs import Diff, diff_of_result
+from agents.rendering import cut, plain
+
+MAX_TEXT_CHARACTERS = 20_000
+MAX_INPUT_CHARACTERS = 4_000
+MAX_SUMMARY_CHARACTERS = 300
+MAX_PARTS = 50
+
+Shape = Literal["prompt", "text", "thinking", "tool", "result", "turn", "notice", "raw"]
+Tone = Literal["", "good", "warn", "bad"]
+
+# The input field that says most about what a tool is about to do.
+TELLING_FIELDS = (
+    *("command", "file_path", "notebook_path", "pattern", "query", "url", "description"),
+    *("prompt", "path", "skill"),
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing to show. `detail` is folded away; `left_out` counts characters not shown."""
+
+    shape: Shape
+    text: str = ""
+    title: str = ""
+    tone: Tone = ""
+    detail: str = ""
+    left_out: int = 0
+    diff: Diff | None = None
+    tool_use_id: str = ""
+
+
+def parts_of(kind: str, payload: object) -> tuple[Part, ...]:
+    """What to show of a line; () for lines that need no row."""
+    if not isinstance(payload, Mapping):
+        return ()
+    read = READERS.get(kind)
+    return tuple(part for _, part in zip(range(MAX_PARTS), read(payload))) if read else ()
+
+
+def summarise_input(tool_input: object) -> str:
+    """The telling field of a tool's input, on one line."""
+    if not isinstance(tool_input, Mapping):
+        return ""
+    for field in TELLING_FIELDS:
+        value = tool_input.get(field)
+        if isinstance(value, str) and value:
+            return _one_line(value.removeprefix("/workspace/"))
+    return ""
+
+
+def show_input(tool_input: object) -> str:
+    """A tool's whole input as indented JSON, bounded."""
+    text = json.dumps(tool_input, indent=2, ensure_ascii=False, default=str)
+    return _with_note(plain(text), MAX_INPUT_CHARACTERS)
+
+
+def _one_line(text: str) -> str:
+    line, left_out = cut(" ".join(plain(text).split()), MAX_SUMMARY_CHARACTERS)
+    return f"{line}…" if left_out else line
+
+
+def _with_note(text: str, limit: int) -> str:
+    shown, left_out = cut(text, limit)
+    return f"{shown}\n… {left_out:,} more characters" if left_out else shown
+
+
+def _blocks(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The content blocks of a line's message; plain text counts as one text block."""
+    message = payload.get("message")
+    content = message.get("content") if isinstance(message, Mapping) else None
+    if isinstance(content, str):
+        content = [{"type": "text", "text": content}]
+    for block in content if isinstance(content, list) else []:
+        if isinstance(block, Mapping):
+            yield block
+
+
+def _text_part(shape: Shape, text: object, *, tone: Tone = "", title: str = "") -> Iterator[Part]:
+    if isinstance(text, str) and text.strip():
+        shown, left_out = cut(text, MAX_TEXT_CHARACTERS)
+        yield Part(shape, shown, title=title, tone=tone, left_out=left_out)
+
+
+def _read_assistant(payload: Mapping[str, Any]) -> Iterator[Part]:
+    tone: Tone = "bad" if payload.get("is_api_error_message") is True else ""
+    for block in _blocks(payload):
+        match block.get("type"):
+            case "text":
+                yield from _text_part("text", block.get("text"), tone=tone)
+            case "thinking":
+                yield from _text_part("thinking", block.get("thinking"))
+            case "tool_use" | "server_tool_use":
+                yield _tool_part(block)
+
+
+def _tool_part(block: Mapping[str, Any]) -> Part:
+    return Part(
+        "tool",
+        summarise_input(block.get("input")),
+        title=_one_line(str(block.get("name", "tool")))[:100],
+        detail=show_input(block.get("input")),
+        tool_use_id=str(block.get("id", "")),
+    )
+
+
+def _read_user(payload: Mapping[str, Any]) -> Iterator[Part]:
+    is_prompt = payload.get("isReplay") is True
+    for block in _blocks(payload):
+        match block.get("type"):
+            case "tool_result":
+                yield _result_part(block, payload.get("tool_use_result"))
+            case "text":
+                yield from _text_part("prompt" if is_prompt else "notice", block.get("text"))
+            case "image":
+                yield Part("notice", "An image went with the prompt.")
+
+
+def _result_part(block: Mapping[str, Any], result: object) -> Part:
+    is_error = block.get("is_error") is True
+    diff = None if is_error else diff_of_result(result)
+    text = "" if diff else _flatten(block.get("content"))
+    shown, left_out = cut(text, MAX_TEXT_CHARACTERS)
+    return Part(
+        "result",
+        shown,
+        tone="bad" if is_error else "",
+        left_out=left_out,
+        diff=diff,
+        tool_use_id=str(block.get("tool_use_id", "")),
+    )
+
+
+def _flatten(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    texts = []
+    for block in content if isinstance(content, list) else []:
+        if isinstance(block, Mapping):
+            text = block.get("text")
+            texts.append(text if isinstance(text, str) else f"[{block.get('type', 'block')}]")
+    return "\n".join(texts)
+
+
+def _read_result(payload: Mapping[str, Any]) -> Iterator[Part]:
+    duration = payload.get("duration_ms")
+    facts = [_duration(duration)] if isinstance(duration, int | float) else []
+    turns = payload.get("num_turns")
+    if isinstance(turns, int) and turns > 1:
+        facts.append(f"{turns} steps")
+    was_interrupted = str(payload.get("terminal_reason", "")).startswith("aborted")
+    if was_interrupted:
+        yield Part("turn", " · ".join(facts), title="Interrupted", tone="warn")
+    elif payload.get("is_error") is True:
+        detail = payload.get("result") or payload.get("errors") or payload.get("subtype") or ""
+        message = detail if isinstance(detail, str) else json.dumps(detail, default=str)
+        title = "Turn failed"
+        yield Part("turn", " · ".join(facts), title=title, tone="bad", detail=_one_line(message))
+    else:
+        yield Part("turn", " · ".join(facts), title="Turn finished", tone="good")
+
+
+def _duration(milliseconds: float) -> str:
+    seconds = milliseconds / 1000
+    if not seconds < 1e9:
+        return ""
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def _read_system(payload: Mapping[str, Any]) -> Iterator[Part]:
+    match payload.get("subtype"):
+        case "api_retry":
+            attempt = _one_line(str(payload.get("attempt", "?")))
+            status = _one_line(str(payload.get("error_status") or "no answer"))
+            text = f"The model API did not answer: retrying (attempt {attempt}, status {status})"
+            yield Part("notice", text, tone="warn")
+        case "compact_boundary":
+            yield Part("notice", "The conversation so far was summarised to make room.")
+
+
+def _read_raw(payload: Mapping[str, Any]) -> Iterator[Part]:
+    is_error = payload.get("stream") == "stderr"
+    yield from _text_part("raw", payload.get("text"), title="stderr" if is_error else "output")
+
+
+def _read_oversized(payload: Mapping[str, Any]) -> Iterator[Part]:
+    size = payload.get("bytes")
+    words = f"{size:,} bytes" if isinstance(size, int) else "more than the portal keeps"
+    yield Part(
+        "notice",
+        f"A line of {words} was not kept.",
+        tone="warn",
+        detail=_with_note(plain(str(payload.get("text", ""))), MAX_INPUT_CHARACTERS),
+    )
+
+
+def _read_cam(payload: Mapping[str, Any]) -> Iterator[Part]:
+    yield from _text_part("notice", payload.get("text"))
+
+
+READERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Part]]] = {
+    "assistant": _read_assistant,
+    "user": _read_user,
+    "result": _read_result,
+    "system": _read_system,
+    "raw": _read_raw,
+    "oversized": _read_oversized,
+    "cam": _read_cam,
+}
