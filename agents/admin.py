@@ -15,6 +15,7 @@ from agents.models import (
     SessionEvent,
     WorkspaceRoot,
 )
+from agents.services import stop_agent
 
 MAX_CELL_CHARACTERS = 80
 
@@ -82,8 +83,6 @@ class AgentAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Stop the selected agents", permissions=["stop"])
     def stop(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:
-        from agents.services import stop_agent
-
         stopped = 0
         for agent in queryset.select_related("owner"):
             try:

@@ -1,0 +1,76 @@
+import pytest
+
+from agents.doorbells import agent_group, bridge_group, owner_group
+from agents.models import WorkspaceRoot
+from tests.agents.factories import make_agent, make_approval, make_session
+
+
+@pytest.fixture
+def agent(alice):
+    """Alice's idle agent, its container running."""
+    agent = make_agent(alice)
+    make_session(agent)
+    return agent
+
+
+@pytest.fixture
+def session(agent):
+    return agent.sessions.get()
+
+
+@pytest.fixture
+def approval(session):
+    """Alice's agent asks to edit a file."""
+    return make_approval(session)
+
+
+@pytest.fixture
+def stopped_agent(alice):
+    return make_agent(alice, status="stopped", name="Done for today")
+
+
+@pytest.fixture
+def workspace(tmp_path, db):
+    """A folder where everybody may launch agents."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    WorkspaceRoot.objects.create(path=str(tmp_path))
+    return folder
+
+
+@pytest.fixture
+def sent_tasks(monkeypatch):
+    """The tasks that reached the broker, as (name, arguments)."""
+    sent = []
+    monkeypatch.setattr(
+        "agents.services.life.current_app.send_task", lambda name, args: sent.append((name, args))
+    )
+    return sent
+
+
+@pytest.fixture
+def rung(monkeypatch):
+    """The groups whose doorbell was rung."""
+    groups = []
+
+    async def ring(*names, agent_id):
+        groups.extend(names)
+
+    monkeypatch.setattr("agents.doorbells.ring", ring)
+    return groups
+
+
+@pytest.fixture
+def on_commit(django_capture_on_commit_callbacks):
+    """Run what waits for the commit at the end of the block, as a real commit would."""
+    return lambda: django_capture_on_commit_callbacks(execute=True)
+
+
+@pytest.fixture
+def everyone():
+    """The groups that a change of an agent wakes."""
+    return lambda agent: {
+        agent_group(agent.pk),
+        owner_group(agent.owner_id),
+        bridge_group(agent.node),
+    }
