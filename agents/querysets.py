@@ -8,7 +8,6 @@ from django.db import models
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from agents.models import Agent, AgentSession, ApiToken, ApprovalRequest, WorkspaceRoot
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 

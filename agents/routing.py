@@ -1,3 +1,9 @@
-from django.urls import URLPattern
+from django.urls import path
 
-websocket_urlpatterns: list[URLPattern] = []
+from agents import consumers
+
+websocket_urlpatterns = [
+    path("ws/agent/<uuid:agent_id>", consumers.AgentJsonConsumer.as_asgi()),
+    path("ws/pages/agents/", consumers.AgentListConsumer.as_asgi()),
+    path("ws/pages/agents/<uuid:agent_id>/", consumers.AgentPageConsumer.as_asgi()),
+]

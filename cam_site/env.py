@@ -117,7 +117,9 @@ def url(*schemes: str) -> Callable[[str], str]:
     def parse(raw: str) -> str:
         parts = urlsplit(raw)
         if parts.scheme not in schemes or not (parts.netloc or parts.path):
-            raise ValueError(f"expected a URL that starts with {' or '.join(s + '://' for s in schemes)}")
+            raise ValueError(
+                f"expected a URL that starts with {' or '.join(s + '://' for s in schemes)}"
+            )
         return raw
 
     return parse

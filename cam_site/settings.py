@@ -21,6 +21,7 @@ CAM_DATA_DIR = read("CAM_DATA_DIR", env.path_under(BASE_DIR), "data")
 CAM_METRICS_DIR = read("CAM_METRICS_DIR", env.path_under(BASE_DIR), str(CAM_DATA_DIR / "usage"))
 CAM_POLICY_DIR = CAM_DATA_DIR / "gateway" / "policy"
 CAM_SOCKETS_DIR = CAM_DATA_DIR / "gateway" / "sockets"
+CAM_MANAGED_SETTINGS_DIR = CAM_DATA_DIR / "managed-settings"
 CAM_GATEWAY_PUBLIC_DIR = CAM_DATA_DIR / "gateway" / "public"
 
 # The web server
@@ -43,7 +44,9 @@ CAM_AGENT_SECCOMP_PROFILE = read(
     "CAM_AGENT_SECCOMP_PROFILE", env.existing_file(BASE_DIR), "agent_image/seccomp.json"
 )
 CAM_AGENT_APPARMOR_PROFILE = read("CAM_AGENT_APPARMOR_PROFILE", env.text, "")
-CAM_AGENT_MEMORY_MB = read("CAM_AGENT_MEMORY_MB", env.integer(at_least=256, at_most=1 << 20), "4096")
+CAM_AGENT_MEMORY_MB = read(
+    "CAM_AGENT_MEMORY_MB", env.integer(at_least=256, at_most=1 << 20), "4096"
+)
 CAM_AGENT_CPUS = read("CAM_AGENT_CPUS", env.number(at_least=0.1, at_most=1024), "2")
 CAM_AGENT_PIDS = read("CAM_AGENT_PIDS", env.integer(at_least=32, at_most=1 << 22), "512")
 CAM_BROWSE_ROOTS = read("CAM_BROWSE_ROOTS", env.directories, str(CAM_DATA_DIR / "workspaces"))
@@ -55,7 +58,7 @@ CAM_ALLOWED_TOOLS = read(
     "Bash(git diff:*),Bash(ruff check:*),Bash(mypy:*),Bash(eslint:*),Bash(pytest:*),"
     "Bash(python3 -m pytest:*),Bash(npm test:*),Bash(cargo test:*),Bash(go test:*)",
 )
-CAM_ASK_TOOLS = read("CAM_ASK_TOOLS", env.words, "Edit,Write,NotebookEdit,Bash")
+CAM_ASK_TOOLS = read("CAM_ASK_TOOLS", env.words, "Edit,Write,NotebookEdit")
 CAM_EDIT_TOOLS = read("CAM_EDIT_TOOLS", env.words, "Edit,Write,NotebookEdit")
 CAM_MODELS = read("CAM_MODELS", env.words, "claude-opus-5-5,claude-sonnet-5-5,claude-haiku-4-5")
 CAM_MAX_AGENTS_PER_USER = read(

@@ -13,7 +13,9 @@ from agents.services.bells import ring_everyone
 
 Scope = Literal["once", "turn", "session"]
 
-EDITS_ARE_OFF = "Edits are switched off for this agent. Do not try again; say what you would change."
+EDITS_ARE_OFF = (
+    "Edits are switched off for this agent. Do not try again; say what you would change."
+)
 
 
 def decision_by_mode(edit_mode: str, tool_name: str) -> Decision:

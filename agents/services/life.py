@@ -111,16 +111,12 @@ def delete_agent(agent: Agent) -> None:
     Its ledger rows stay.
     """
     with transaction.atomic():
-        Agent.objects.filter(pk=agent.pk, deleted_at__isnull=True).update(
-            deleted_at=timezone.now()
-        )
+        Agent.objects.filter(pk=agent.pk, deleted_at__isnull=True).update(deleted_at=timezone.now())
         enqueue("remove_agent", str(agent.pk))
         ring_everyone(agent)
 
 
-def end_session(
-    session: AgentSession, *, exit_code: int | None, reason: str, failed: bool
-) -> bool:
+def end_session(session: AgentSession, *, exit_code: int | None, reason: str, failed: bool) -> bool:
     """Record that the session's container is gone. False where that was recorded before.
 
     What waits for an answer is withdrawn; prompts that the CLI had not begun wait for the next
@@ -138,12 +134,10 @@ def end_session(
         Agent.objects.filter(pk=agent.pk).update(
             status=status, status_reason="" if was_stopping else reason
         )
-        Agent.objects.filter(
-            pk=agent.pk, edit_mode__in=[EditMode.TURN, EditMode.SESSION]
-        ).update(edit_mode=EditMode.ASK)
-        session.approvals.pending().update(
-            decision=Decision.WITHDRAWN, decided_at=timezone.now()
+        Agent.objects.filter(pk=agent.pk, edit_mode__in=[EditMode.TURN, EditMode.SESSION]).update(
+            edit_mode=EditMode.ASK
         )
+        session.approvals.pending().update(decision=Decision.WITHDRAWN, decided_at=timezone.now())
         session.control_requests.filter(delivery__in=[Delivery.QUEUED, Delivery.SENT]).update(
             delivery=Delivery.CANCELLED
         )

@@ -1,0 +1,194 @@
+"""The sockets: an agent's page as HTML, an agent as JSON, the list of agents as HTML."""
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth.models import AnonymousUser, User
+
+from agents import fragments
+from agents.doorbells import AgentChanged, agent_group, owner_group
+from agents.feed import AgentFeed, Update, read_update_async
+from agents.models import Agent
+from agents.tokens import user_of_authorization
+
+NOT_FOUND = 4404
+LIST_EVERY_SECONDS = 0.5
+
+
+class AgentConsumer(AsyncWebsocketConsumer):
+    """Replays an agent from `?after=<seq>`, then follows it. Strangers are closed with 4404."""
+
+    async def connect(self) -> None:
+        await self.accept()
+        self.feed: AgentFeed | None = None
+        self.agent_id: UUID = self.scope["url_route"]["kwargs"]["agent_id"]
+        self.cursor = _cursor(self.scope["query_string"])
+        self._sending = asyncio.Lock()
+        user = await self.get_user()
+        if self.cursor is None or not await _is_visible(self.agent_id, user):
+            await self.close(NOT_FOUND)
+            return
+        await self.channel_layer.group_add(agent_group(self.agent_id), self.channel_name)
+        await self._catch_up()
+        self.feed = AgentFeed.join(self.agent_id, self, seq=self.cursor)
+        self.feed.wake()
+
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002
+        if self.feed is not None:
+            self.feed.leave(self)
+        await self.channel_layer.group_discard(agent_group(self.agent_id), self.channel_name)
+
+    async def agent_changed(self, message: AgentChanged) -> None:  # noqa: ARG002
+        if self.feed is not None:
+            self.feed.wake()
+
+    async def show(self, update: Update) -> None:
+        async with self._sending:
+            if update.after == self.cursor:
+                await self._send_update(update)
+            elif update.seq > self.cursor:
+                await self._read_until_present()
+
+    async def agent_gone(self) -> None:
+        await self.close(NOT_FOUND)
+
+    async def get_user(self) -> User | AnonymousUser:
+        return self.scope["user"]  # type: ignore[no-any-return]
+
+    async def send_update(self, update: Update) -> None:
+        raise NotImplementedError
+
+    async def _catch_up(self) -> None:
+        async with self._sending:
+            await self._read_until_present()
+
+    async def _read_until_present(self) -> None:
+        has_more = True
+        while has_more:
+            update = await read_update_async(self.agent_id, self.cursor)
+            if update is None:
+                await self.agent_gone()
+                return
+            await self._send_update(update)
+            has_more = update.has_more
+
+    async def _send_update(self, update: Update) -> None:
+        await self.send_update(update)
+        self.cursor = update.seq
+
+
+class AgentPageConsumer(AgentConsumer):
+    """Frames of elements that htmx swaps out of band; parts that did not change are not sent."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._shown: dict[str, str] = {}
+
+    async def send_update(self, update: Update) -> None:
+        parts = {**update.regions, "live": fragments.render_live(update.live_text)}
+        changed = [html for key, html in parts.items() if self._shown.get(key) != html]
+        self._shown = parts
+        rows = fragments.render_appended(update.rows_html) if update.rows_html else ""
+        if rows or changed:
+            await self.send(text_data=rows + "".join(changed))
+
+
+class AgentJsonConsumer(AgentConsumer):
+    """The same for programs: `event`, `live` and `state` messages; see docs/api.md."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._live_text = ""
+        self._state: dict[str, Any] = {}
+
+    async def get_user(self) -> User | AnonymousUser:
+        headers = dict(self.scope["headers"])
+        if b"authorization" not in headers:
+            return await super().get_user()
+        authorization = headers[b"authorization"].decode("latin-1")
+        return await database_sync_to_async(user_of_authorization)(authorization) or AnonymousUser()
+
+    async def send_update(self, update: Update) -> None:
+        for event in update.events:
+            await self._send_json(
+                "event",
+                seq=event.seq,
+                kind=event.kind,
+                created_at=event.created_at.isoformat(),
+                payload=event.payload,
+            )
+        if update.live_text != self._live_text:
+            self._live_text = update.live_text
+            await self._send_json("live", text=update.live_text)
+        state = {
+            "status": update.agent.status,
+            "status_reason": update.agent.status_reason,
+            "edit_mode": update.agent.edit_mode,
+            "model": update.agent.model,
+            "pending_approvals": update.pending_approvals,
+        }
+        if state != self._state:
+            self._state = state
+            await self._send_json("state", **state)
+
+    async def _send_json(self, kind: str, **fields: Any) -> None:
+        await self.send(text_data=json.dumps({"type": kind, **fields}))
+
+
+class AgentListConsumer(AsyncWebsocketConsumer):
+    """The rows of the user's list, whole, whenever one of them changed."""
+
+    async def connect(self) -> None:
+        await self.accept()
+        self._task: asyncio.Task[None] | None = None
+        self._group = ""
+        user = self.scope["user"]
+        if not user.is_authenticated:
+            await self.close(NOT_FOUND)
+            return
+        self._wake = asyncio.Event()
+        self._group = owner_group(user.pk)
+        await self.channel_layer.group_add(self._group, self.channel_name)
+        self._task = asyncio.create_task(self._run(user))
+
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002
+        if self._task is not None:
+            self._task.cancel()
+            await self.channel_layer.group_discard(self._group, self.channel_name)
+
+    async def agent_changed(self, message: AgentChanged) -> None:  # noqa: ARG002
+        self._wake.set()
+
+    async def _run(self, user: User) -> None:
+        shown = ""
+        while True:
+            html = await database_sync_to_async(_list_rows)(user)
+            if html != shown:
+                shown = html
+                await self.send(text_data=html)
+            try:
+                await asyncio.wait_for(self._wake.wait(), 10 * LIST_EVERY_SECONDS)
+            except TimeoutError:
+                continue
+            await asyncio.sleep(LIST_EVERY_SECONDS)
+            self._wake.clear()
+
+
+def _cursor(query_string: bytes) -> int | None:
+    """The `after` of the URL, 0 without one, None where it is no sequence number."""
+    text = parse_qs(query_string.decode("latin-1")).get("after", ["0"])[0]
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+@database_sync_to_async
+def _is_visible(agent_id: UUID, user: User | AnonymousUser) -> bool:
+    return Agent.objects.visible_to(user).filter(pk=agent_id).exists()
+
+
+def _list_rows(user: User) -> str:
+    return fragments.render_list_rows(Agent.objects.visible_to(user), oob=True)

@@ -1,0 +1,133 @@
+"""What the viewers of one agent get, read and rendered once a web process.
+
+Each doorbell makes one read of "all after the cursor"; every viewer at that cursor gets the same
+Update. A viewer elsewhere reads for itself until it has caught up.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.db import DatabaseError
+
+from agents import fragments
+from agents.models import Agent, LiveText, SessionEvent
+
+logger = logging.getLogger(__name__)
+
+PAGE_EVENTS = 500
+FLUSH_EVERY_SECONDS = 0.02
+LOOK_EVERY_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Update:
+    """Everything that a viewer at cursor `after` has not seen; at most PAGE_EVENTS events.
+
+    `regions` maps an element's id to its HTML, ready for an out-of-band swap.
+    """
+
+    after: int
+    seq: int
+    has_more: bool
+    agent: Agent
+    events: tuple[SessionEvent, ...]
+    rows_html: str
+    live_text: str
+    regions: dict[str, str]
+    pending_approvals: int
+
+
+def read_update(agent_id: UUID, after: int) -> Update | None:
+    """Read and render; None where the agent is gone. Blocks on the database."""
+    agent = Agent.objects.filter(pk=agent_id, deleted_at__isnull=True).first()
+    if agent is None:
+        return None
+    events = list(
+        SessionEvent.objects.filter(agent=agent, seq__gt=after).order_by("seq")[: PAGE_EVENTS + 1]
+    )
+    has_more = len(events) > PAGE_EVENTS
+    events = events[:PAGE_EVENTS]
+    live_text = LiveText.objects.filter(agent=agent).values_list("text", flat=True).first()
+    return Update(
+        after=after,
+        seq=events[-1].seq if events else after,
+        has_more=has_more,
+        agent=agent,
+        events=tuple(events),
+        rows_html=fragments.render_rows(events),
+        live_text=live_text or "",
+        regions=fragments.render_regions(agent, oob=True),
+        pending_approvals=agent.approvals.pending().count(),
+    )
+
+
+read_update_async = database_sync_to_async(read_update)
+
+
+class Viewer(Protocol):
+    async def show(self, update: Update) -> None:
+        """Send what the update holds beyond the viewer's own cursor."""
+
+    async def agent_gone(self) -> None: ...
+
+
+class AgentFeed:
+    """The shared reader of one agent in this process; it lives while somebody watches."""
+
+    _feeds: ClassVar[dict[UUID, Self]] = {}
+
+    def __init__(self, agent_id: UUID) -> None:
+        self._agent_id = agent_id
+        self._viewers: set[Viewer] = set()
+        self._wake = asyncio.Event()
+        self._seq = 0
+
+    @classmethod
+    def join(cls, agent_id: UUID, viewer: Viewer, *, seq: int) -> Self:
+        """Watch from `seq` on; `leave` must follow."""
+        feed = cls._feeds.get(agent_id)
+        if feed is None:
+            feed = cls._feeds[agent_id] = cls(agent_id)
+            feed._seq = seq
+            feed._task = asyncio.create_task(feed._run())
+        feed._viewers.add(viewer)
+        return feed
+
+    def leave(self, viewer: Viewer) -> None:
+        self._viewers.discard(viewer)
+        if not self._viewers:
+            self._task.cancel()
+            self._feeds.pop(self._agent_id, None)
+
+    def wake(self) -> None:
+        """Read soon; doorbells that come together make one read."""
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_SECONDS)
+            except TimeoutError:
+                pass
+            await asyncio.sleep(FLUSH_EVERY_SECONDS)
+            self._wake.clear()
+            try:
+                await self._flush()
+            except DatabaseError as exc:
+                logger.warning("viewers of agent %s wait for the database: %s", self._agent_id, exc)
+
+    async def _flush(self) -> None:
+        update = await read_update_async(self._agent_id, self._seq)
+        for viewer in list(self._viewers):
+            if update is None:
+                await viewer.agent_gone()
+            else:
+                await viewer.show(update)
+        if update is not None:
+            self._seq = update.seq
+            if update.has_more:
+                self.wake()

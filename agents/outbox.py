@@ -1,0 +1,71 @@
+"""Rows that wait to be written to a session's stdin, in order, each with its line.
+
+A row is marked as sent before it is written. Where a bridge dies in between, `unsend_lost` of the
+next one sends it again; the CLI drops a prompt whose uuid it knows, and an answer it has had.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import models
+from django.utils import timezone
+
+from agents import stream_json
+from agents.models import AgentSession, ApprovalRequest, ControlRequest, Decision, Delivery, Prompt
+from agents.recorder import initialize_id
+
+REFUSED = "The user refused this."
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A line, and the row to be marked before the line is written."""
+
+    line: bytes
+    rows: models.QuerySet[models.Model]
+
+    def claim(self, session: AgentSession) -> bool:
+        """Mark the row as sent; False where it is no longer queued."""
+        fields = {"session": session} if self.rows.model is Prompt else {}
+        return bool(
+            self.rows.filter(delivery=Delivery.QUEUED).update(
+                delivery=Delivery.SENT, sent_at=timezone.now(), **fields
+            )
+        )
+
+    def unclaim(self) -> None:
+        self.rows.filter(delivery=Delivery.SENT).update(delivery=Delivery.QUEUED)
+
+
+def initialize_line(session: AgentSession) -> bytes:
+    return stream_json.control_request(initialize_id(session), "initialize", hooks=None)
+
+
+def waiting(session: AgentSession) -> Iterator[Outgoing]:
+    """What the session's CLI has not been told: decisions, control requests, prompts."""
+    decided = session.approvals.filter(
+        decision__in=[Decision.ALLOWED, Decision.DENIED], delivery=Delivery.QUEUED
+    )
+    for approval in decided:
+        yield _outgoing(approval, _decision_line(approval))
+    for request in session.control_requests.filter(delivery=Delivery.QUEUED):
+        line = stream_json.control_request(str(request.pk), request.kind, **request.arguments)
+        yield _outgoing(request, line)
+    for prompt in Prompt.objects.filter(agent=session.agent_id, delivery=Delivery.QUEUED):
+        yield _outgoing(prompt, stream_json.prompt(str(prompt.pk), prompt.text))
+
+
+def unsend_lost(session: AgentSession) -> None:
+    """Queue again what a bridge that died may have marked and not written."""
+    for rows in (session.approvals, session.control_requests, session.prompts):
+        rows.filter(delivery=Delivery.SENT).update(delivery=Delivery.QUEUED)
+
+
+def _decision_line(approval: ApprovalRequest) -> bytes:
+    if approval.decision == Decision.ALLOWED:
+        return stream_json.allow(approval.request_id, approval.tool_input, answers=approval.answers)
+    return stream_json.deny(approval.request_id, approval.message or REFUSED)
+
+
+def _outgoing(row: ApprovalRequest | ControlRequest | Prompt, line: bytes) -> Outgoing:
+    return Outgoing(line, type(row)._default_manager.filter(pk=row.pk))

@@ -1,0 +1,227 @@
+"""Turns an agent's output into rows: events, status, approvals, receipts, live text.
+
+The only writer of SessionEvent, so `seq` has no gaps. One transaction a batch moves rows and log
+cursor together: a bridge that dies re-reads from the cursor, and no line is lost or doubled.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from agents import stream_json
+from agents.batching import FramedLine
+from agents.models import (
+    Agent,
+    AgentSession,
+    ApprovalRequest,
+    ControlRequest,
+    Decision,
+    Delivery,
+    EditMode,
+    LiveText,
+    Prompt,
+    SessionEvent,
+    Status,
+)
+from agents.models.agent import LIVE_STATUSES
+from agents.services.approvals import EDITS_ARE_OFF, decision_by_mode
+
+KEPT_LIVE_CHARACTERS = 20_000
+
+DELIVERY_BY_STATE = {
+    "queued": Delivery.RECEIVED,
+    "started": Delivery.STARTED,
+    "completed": Delivery.DONE,
+    "cancelled": Delivery.CANCELLED,
+}
+
+
+def initialize_id(session: AgentSession) -> str:
+    """The request id of the session's first line to the CLI."""
+    return f"init-{session.pk}"
+
+
+@dataclass
+class _Flush:
+    """What one batch changes, gathered while its lines are applied in order."""
+
+    agent: Agent
+    live_text: str
+    status: Status | None = None
+    events: list[SessionEvent] = field(default_factory=list)
+    refused: list[stream_json.UnknownRequest] = field(default_factory=list)
+
+
+class Recorder:
+    """Records the output of one session."""
+
+    def __init__(self, session: AgentSession) -> None:
+        self.session = session
+        self._live_text = (
+            LiveText.objects.filter(agent=session.agent_id).values_list("text", flat=True).first()
+            or ""
+        )
+
+    def record(self, lines: Sequence[FramedLine]) -> list[stream_json.UnknownRequest]:
+        """Store a batch; returns the CLI's requests that somebody has to refuse."""
+        with transaction.atomic():
+            flush = _Flush(self._locked_agent(), self._live_text)
+            for line in lines:
+                self._apply(line, flush)
+            self._save(flush, cursor=max(line.timestamp for line in lines))
+        self._live_text = flush.live_text
+        return flush.refused
+
+    def note(self, text: str) -> None:
+        """Add a line of the portal's own to the transcript."""
+        with transaction.atomic():
+            flush = _Flush(self._locked_agent(), "")
+            self._add_event(flush, "cam", {"text": text}, timezone.now())
+            self._save(flush, cursor=self.session.log_cursor)
+
+    def _locked_agent(self) -> Agent:
+        return Agent.objects.select_for_update().get(pk=self.session.agent_id)
+
+    def _apply(self, framed: FramedLine, flush: _Flush) -> None:
+        at = parse_timestamp(framed.timestamp)
+        if framed.dropped_bytes:
+            head = framed.data.decode("utf-8", errors="replace").replace("\x00", "\ufffd")
+            size = len(framed.data) + framed.dropped_bytes
+            self._add_event(flush, "oversized", {"bytes": size, "text": head}, at)
+            return
+        line = stream_json.parse(framed.data, stream=framed.stream)
+        if isinstance(line, stream_json.Line):
+            self._add_event(flush, line.kind, line.payload, at)
+        self._apply_line(line, flush)
+
+    def _apply_line(self, line: stream_json.Line | stream_json.Unstored, flush: _Flush) -> None:
+        match line:
+            case stream_json.TextDelta(text):
+                flush.live_text = (flush.live_text + text)[-KEPT_LIVE_CHARACTERS:]
+            case stream_json.AnswerStarted():
+                flush.live_text = ""
+            case stream_json.AssistantBlock(payload=payload):
+                if not payload.get("parent_tool_use_id"):
+                    flush.live_text = ""
+            case stream_json.TurnStarted():
+                flush.status = Status.WORKING
+                flush.agent.has_conversation = True
+            case stream_json.TurnEnded():
+                self._end_turn(flush)
+            case stream_json.ToolPermission():
+                self._ask(line, flush)
+            case stream_json.PermissionWithdrawn(request_id):
+                self._withdraw(self.session.approvals.filter(request_id=request_id))
+                flush.status = Status.WORKING
+            case stream_json.UnknownRequest():
+                flush.refused.append(line)
+            case stream_json.ControlAnswer():
+                self._apply_control_answer(line, flush)
+            case stream_json.PromptProgress():
+                self._apply_progress(line, flush)
+
+    def _end_turn(self, flush: _Flush) -> None:
+        flush.live_text = ""
+        flush.status = Status.IDLE
+        if flush.agent.edit_mode == EditMode.TURN:
+            flush.agent.edit_mode = EditMode.ASK
+        self._withdraw(self.session.approvals.all())
+
+    def _withdraw(self, approvals: Any) -> None:
+        approvals.filter(decision=Decision.PENDING).update(
+            decision=Decision.WITHDRAWN, decided_at=timezone.now()
+        )
+
+    def _ask(self, line: stream_json.ToolPermission, flush: _Flush) -> None:
+        decision = decision_by_mode(flush.agent.edit_mode, line.tool_name)
+        ApprovalRequest.objects.get_or_create(
+            session=self.session,
+            request_id=line.request_id[:100],
+            defaults={
+                "agent": flush.agent,
+                "tool_name": line.tool_name[:200],
+                "tool_use_id": line.tool_use_id[:100],
+                "tool_input": line.tool_input,
+                "decision": decision,
+                "message": EDITS_ARE_OFF if decision == Decision.DENIED else "",
+                "decided_at": None if decision == Decision.PENDING else timezone.now(),
+            },
+        )
+        flush.status = Status.WORKING
+
+    def _apply_control_answer(self, line: stream_json.ControlAnswer, flush: _Flush) -> None:
+        if line.request_id == initialize_id(self.session):
+            if self.session.initialized_at is None:
+                self.session.initialized_at = timezone.now()
+                flush.status = Status.IDLE
+            return
+        answered = self.session.approvals.filter(request_id=line.request_id).update(
+            delivery=Delivery.RECEIVED
+        )
+        request_uuid = as_uuid(line.request_id)
+        if not answered and request_uuid:
+            ControlRequest.objects.filter(pk=request_uuid, session=self.session).update(
+                delivery=Delivery.FAILED if line.error else Delivery.DONE, error=line.error
+            )
+
+    def _apply_progress(self, line: stream_json.PromptProgress, flush: _Flush) -> None:
+        delivery = DELIVERY_BY_STATE.get(line.state)
+        prompt_uuid = as_uuid(line.prompt_uuid)
+        if delivery is None or prompt_uuid is None:
+            return
+        Prompt.objects.filter(pk=prompt_uuid, agent=flush.agent).update(delivery=delivery)
+        if delivery == Delivery.STARTED:
+            flush.status = Status.WORKING
+
+    def _add_event(self, flush: _Flush, kind: str, payload: dict[str, Any], at: datetime) -> None:
+        flush.agent.last_seq += 1
+        flush.agent.last_event_at = at
+        flush.events.append(
+            SessionEvent(
+                agent=flush.agent,
+                session=self.session,
+                seq=flush.agent.last_seq,
+                kind=kind,
+                payload=payload,
+                created_at=at,
+            )
+        )
+
+    def _save(self, flush: _Flush, *, cursor: str) -> None:
+        SessionEvent.objects.bulk_create(flush.events)
+        flush.agent.save(
+            update_fields=["last_seq", "last_event_at", "edit_mode", "has_conversation"]
+        )
+        if flush.status is not None:
+            self._save_status(flush)
+        if flush.live_text != self._live_text:
+            LiveText.objects.filter(agent=flush.agent).update(text=flush.live_text)
+        self.session.log_cursor = cursor
+        self.session.save(update_fields=["log_cursor", "initialized_at"])
+
+    def _save_status(self, flush: _Flush) -> None:
+        """Never out of stopping: that ends with the session."""
+        status = flush.status
+        if status == Status.WORKING and self.session.approvals.pending().exists():
+            status = Status.NEEDS_YOU
+        Agent.objects.filter(pk=flush.agent.pk, status__in=LIVE_STATUSES).update(status=status)
+
+
+def parse_timestamp(text: str) -> datetime:
+    """Docker's RFC 3339 time with nanoseconds, to the microsecond; now where it is malformed."""
+    try:
+        return datetime.fromisoformat(text[:26].rstrip("Z")).replace(tzinfo=UTC)
+    except ValueError:
+        return timezone.now()
+
+
+def as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

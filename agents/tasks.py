@@ -1,0 +1,169 @@
+"""What workers do with containers. Short, repeatable, by key only; a row that is gone is quiet."""
+
+import json
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from agents import containers, hardening
+from agents.doorbells import bridge_group, ring_on_commit
+from agents.errors import WorkspaceProblem
+from agents.models import Agent, AgentSession, Status, WorkspaceRoot
+from agents.policies import remove_policy, socket_dir, write_policy
+from agents.services import end_session
+from agents.services.life import enqueue
+from agents.workspaces import WorkspaceError, confine
+
+GATEWAY_WAIT_SECONDS = 15
+STOP_GRACE_SECONDS = 10
+LOST_AFTER = timedelta(seconds=30)
+
+
+class GatewayMissing(Exception):
+    """The gateway opened no socket for the agent in time."""
+
+
+@shared_task
+def start_session(session_id: int) -> None:
+    """Create and start the session's container; twice is once. A failure ends the session."""
+    session = (
+        AgentSession.objects.open().select_related("agent__owner").filter(pk=session_id).first()
+    )
+    if session is None or session.container_id:
+        return
+    if session.agent.status != Status.STARTING:
+        end_session(session, exit_code=None, reason="stopped before its start", failed=False)
+        return
+    try:
+        container_id = _start_container(session)
+    except (
+        containers.ContainerError,
+        hardening.HardeningError,
+        WorkspaceProblem,
+        GatewayMissing,
+        OSError,
+    ) as exc:
+        end_session(session, exit_code=None, reason=str(exc), failed=True)
+        return
+    AgentSession.objects.filter(pk=session.pk).update(container_id=container_id)
+    ring_on_commit(bridge_group(session.agent.node), agent_id=session.agent_id)
+
+
+@shared_task
+def stop_session(session_id: int) -> None:
+    """Stop the session's container; the bridge records the end when the log has."""
+    session = AgentSession.objects.open().select_related("agent").filter(pk=session_id).first()
+    if session is None:
+        return
+    if session.container_id:
+        containers.stop(session.container_id, timeout_seconds=STOP_GRACE_SECONDS)
+    else:
+        end_session(session, exit_code=None, reason="stopped before its start", failed=False)
+
+
+@shared_task
+def remove_agent(agent_id: str) -> None:
+    """Remove everything of a deleted agent but the row that its costs hang on."""
+    agent = Agent.objects.filter(pk=agent_id, deleted_at__isnull=False).first()
+    if agent is None:
+        return
+    for container in containers.list_ours(agent.node):
+        if container.agent_id == agent_id:
+            containers.remove(container.container_id)
+    for session in agent.sessions.open():
+        end_session(session, exit_code=None, reason="deleted", failed=False)
+    containers.remove_home(hardening.home_volume(agent_id))
+    remove_policy(agent_id)
+    agent.prompts.all().delete()
+    agent.sessions.all().delete()
+
+
+@shared_task
+def recover_lost_work() -> None:
+    """Enqueue again what a broker or a worker lost."""
+    long_ago = timezone.now() - LOST_AFTER
+    for session in AgentSession.objects.open().filter(created_at__lt=long_ago, container_id=""):
+        enqueue("start_session", session.pk)
+    for session in AgentSession.objects.open().filter(agent__status=Status.STOPPING):
+        enqueue("stop_session", session.pk)
+    for agent in Agent.objects.filter(deleted_at__lt=long_ago, sessions__isnull=False).distinct():
+        enqueue("remove_agent", str(agent.pk))
+
+
+def _start_container(session: AgentSession) -> str:
+    agent = session.agent
+    status = os.stat(_checked_workspace(agent))
+    write_policy(agent)
+    _wait_for_gateway(agent)
+    _write_managed_settings()
+    uid, gid = hardening.workspace_user(status)
+    spec = hardening.ContainerSpec(
+        agent_id=str(agent.pk),
+        session_number=session.number,
+        node=agent.node,
+        image=settings.CAM_AGENT_IMAGE,
+        arguments=hardening.claude_arguments(
+            session_uuid=agent.claude_session_uuid,
+            resume=agent.has_conversation,
+            model=agent.model,
+        ),
+        workspace=agent.workspace,
+        uid=uid,
+        gid=gid,
+        gateway_socket_dir=str(socket_dir(agent.pk)),
+        gateway_ca_dir=str(settings.CAM_GATEWAY_PUBLIC_DIR),
+        managed_settings_dir=str(settings.CAM_MANAGED_SETTINGS_DIR),
+        seccomp_profile=settings.CAM_AGENT_SECCOMP_PROFILE.read_text(),
+        apparmor_profile=settings.CAM_AGENT_APPARMOR_PROFILE,
+        memory_bytes=settings.CAM_AGENT_MEMORY_MB << 20,
+        cpus=settings.CAM_AGENT_CPUS,
+        pids=settings.CAM_AGENT_PIDS,
+    )
+    container_id = containers.create(hardening.container_options(spec))
+    containers.start(container_id)
+    return container_id
+
+
+def _checked_workspace(agent: Agent) -> str:
+    """The folder, if it is still beneath one of the owner's roots and its owner can work in it."""
+    roots = [root.path for root in WorkspaceRoot.objects.visible_to(agent.owner)]
+    try:
+        folder = confine(agent.workspace, roots)
+    except WorkspaceError as exc:
+        raise WorkspaceProblem(str(exc)) from exc
+    problem = hardening.workspace_problem(folder, os.stat(folder))
+    if problem:
+        raise WorkspaceProblem(problem)
+    return folder
+
+
+def _wait_for_gateway(agent: Agent) -> None:
+    wanted = [
+        socket_dir(agent.pk) / "gateway.sock",
+        Path(settings.CAM_GATEWAY_PUBLIC_DIR) / "ca.pem",
+    ]
+    deadline = time.monotonic() + GATEWAY_WAIT_SECONDS
+    while not all(path.exists() for path in wanted):
+        if time.monotonic() > deadline:
+            raise GatewayMissing(
+                "The gateway opened no socket for this agent. See that it runs: make status."
+            )
+        time.sleep(0.05)
+
+
+def _write_managed_settings() -> None:
+    folder = Path(settings.CAM_MANAGED_SETTINGS_DIR)
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    content = json.dumps(
+        hardening.managed_settings(settings.CAM_ALLOWED_TOOLS, settings.CAM_ASK_TOOLS), indent=2
+    )
+    path = folder / "managed-settings.json"
+    if not path.exists() or path.read_text() != content:
+        draft = folder / f".{os.getpid()}.draft"
+        draft.write_text(content)
+        draft.replace(path)

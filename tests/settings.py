@@ -1,0 +1,36 @@
+"""The site's own settings in an environment for tests: a temporary folder, no broker, no .env."""
+
+import os
+import tempfile
+
+os.environ.update(
+    {
+        "CAM_DATA_DIR": tempfile.mkdtemp(prefix="cam-tests-"),
+        "CAM_SECRET_KEY": "only-for-tests-" + "0" * 32,
+        **dict.fromkeys(
+            (
+                "ANTHROPIC_API_KEY",
+                "CAM_BROWSE_ROOTS",
+                "CAM_DATABASE_URL",
+                "CAM_DEBUG",
+                "CAM_HTTPS",
+                "CAM_METRICS_DIR",
+                "CAM_REDIS_URL",
+                "CAM_SIGNUP_OPEN",
+                "CAM_UPSTREAM_URL",
+                "CLAUDE_CODE_OAUTH_TOKEN",
+            ),
+            "",
+        ),
+    }
+)
+
+from cam_site.settings import *  # noqa: F403
+from cam_site.settings import STORAGES
+
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+STORAGES = STORAGES | {
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_BROKER_URL = "memory://"
