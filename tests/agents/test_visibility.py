@@ -1,0 +1,69 @@
+"""Whoever asks: `visible_to` of every model shows what is the user's own, and nothing else."""
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+
+from agents.models import (
+    Agent,
+    AgentSession,
+    ApiToken,
+    ApprovalRequest,
+    Prompt,
+    SessionEvent,
+    WorkspaceRoot,
+)
+from tests.agents.factories import make_event
+
+OWNED_BY_AGENT = [Agent, AgentSession, ApprovalRequest, Prompt, SessionEvent]
+OWNED = [*OWNED_BY_AGENT, ApiToken]
+
+
+@pytest.fixture
+def rows(alice, agent, session, approval):
+    """One row of alice's in every model."""
+    make_event(session, 1)
+    Prompt.objects.create(agent=agent, author=alice, text="Hello")
+    token = ApiToken(user=alice, name="laptop")
+    token.set_secret()
+    token.save()
+
+
+def test_every_model_that_has_visible_to_is_tested_here():
+    models = {
+        model
+        for model in apps.get_app_config("agents").get_models()
+        if hasattr(model.objects, "visible_to")
+    }
+    assert models == {*OWNED, WorkspaceRoot}
+
+
+@pytest.mark.parametrize("model", OWNED)
+def test_owner_sees_the_row(rows, alice, model):
+    assert model.objects.visible_to(alice).count() == 1
+
+
+@pytest.mark.parametrize("model", OWNED)
+def test_strangers_see_nothing(rows, charlie, staff, model):
+    for user in (charlie, staff, AnonymousUser()):
+        assert not model.objects.visible_to(user).exists()
+
+
+@pytest.mark.parametrize("model", OWNED_BY_AGENT)
+def test_rows_of_a_deleted_agent_are_gone(rows, alice, agent, model):
+    Agent.objects.filter(pk=agent.pk).update(deleted_at=timezone.now())
+    assert not model.objects.visible_to(alice).exists()
+
+
+def test_root_for_everyone_is_seen_by_who_is_signed_in(alice, charlie):
+    WorkspaceRoot.objects.create(path="/srv/all")
+    for user, count in ((alice, 1), (charlie, 1), (AnonymousUser(), 0)):
+        assert WorkspaceRoot.objects.visible_to(user).count() == count
+
+
+def test_root_of_some_is_seen_by_them_only_and_once(alice, bob, charlie):
+    root = WorkspaceRoot.objects.create(path="/srv/some", for_everyone=False)
+    root.users.add(alice, bob)
+    for user, count in ((alice, 1), (bob, 1), (charlie, 0), (AnonymousUser(), 0)):
+        assert WorkspaceRoot.objects.visible_to(user).count() == count
