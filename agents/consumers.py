@@ -20,19 +20,20 @@ NOT_FOUND = 4404
 LIST_EVERY_SECONDS = 0.5
 
 
-class AgentConsumer(AsyncWebsocketConsumer):
+class AgentConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """Replays an agent from `?after=<seq>`, then follows it. Strangers are closed with 4404."""
 
     async def connect(self) -> None:
         await self.accept()
         self.feed: AgentFeed | None = None
         self.agent_id: UUID = self.scope["url_route"]["kwargs"]["agent_id"]
-        self.cursor = _cursor(self.scope["query_string"])
         self._sending = asyncio.Lock()
         user = await self.get_user()
-        if self.cursor is None or not await _is_visible(self.agent_id, user):
+        cursor = _cursor(self.scope["query_string"])
+        if cursor is None or not await _is_visible(self.agent_id, user):
             await self.close(NOT_FOUND)
             return
+        self.cursor = cursor
         await self.channel_layer.group_add(agent_group(self.agent_id), self.channel_name)
         await self._catch_up()
         self.feed = AgentFeed.join(self.agent_id, self, seq=self.cursor)
@@ -136,11 +137,11 @@ class AgentJsonConsumer(AgentConsumer):
             self._state = state
             await self._send_json("state", **state)
 
-    async def _send_json(self, kind: str, **fields: Any) -> None:
-        await self.send(text_data=json.dumps({"type": kind, **fields}))
+    async def _send_json(self, message_type: str, **fields: Any) -> None:
+        await self.send(text_data=json.dumps({"type": message_type, **fields}))
 
 
-class AgentListConsumer(AsyncWebsocketConsumer):
+class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """The rows of the user's list, whole, whenever one of them changed."""
 
     async def connect(self) -> None:
@@ -185,9 +186,8 @@ def _cursor(query_string: bytes) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-@database_sync_to_async
-def _is_visible(agent_id: UUID, user: User | AnonymousUser) -> bool:
-    return Agent.objects.visible_to(user).filter(pk=agent_id).exists()
+async def _is_visible(agent_id: UUID, user: User | AnonymousUser) -> bool:
+    return await Agent.objects.visible_to(user).filter(pk=agent_id).aexists()
 
 
 def _list_rows(user: User) -> str:

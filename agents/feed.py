@@ -6,6 +6,7 @@ Update. A viewer elsewhere reads for itself until it has caught up.
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 from uuid import UUID
@@ -80,20 +81,19 @@ class AgentFeed:
 
     _feeds: ClassVar[dict[UUID, Self]] = {}
 
-    def __init__(self, agent_id: UUID) -> None:
+    def __init__(self, agent_id: UUID, seq: int) -> None:
         self._agent_id = agent_id
         self._viewers: set[Viewer] = set()
         self._wake = asyncio.Event()
-        self._seq = 0
+        self._seq = seq
+        self._task = asyncio.create_task(self._run())
 
     @classmethod
     def join(cls, agent_id: UUID, viewer: Viewer, *, seq: int) -> Self:
         """Watch from `seq` on; `leave` must follow."""
         feed = cls._feeds.get(agent_id)
         if feed is None:
-            feed = cls._feeds[agent_id] = cls(agent_id)
-            feed._seq = seq
-            feed._task = asyncio.create_task(feed._run())
+            feed = cls._feeds[agent_id] = cls(agent_id, seq)
         feed._viewers.add(viewer)
         return feed
 
@@ -109,10 +109,8 @@ class AgentFeed:
 
     async def _run(self) -> None:
         while True:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_SECONDS)
-            except TimeoutError:
-                pass
             await asyncio.sleep(FLUSH_EVERY_SECONDS)
             self._wake.clear()
             try:

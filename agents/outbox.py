@@ -6,6 +6,7 @@ next one sends it again; the CLI drops a prompt whose uuid it knows, and an answ
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import models
 from django.utils import timezone
@@ -22,7 +23,7 @@ class Outgoing:
     """A line, and the row to be marked before the line is written."""
 
     line: bytes
-    rows: models.QuerySet[models.Model]
+    rows: models.QuerySet[Any]
 
     def claim(self, session: AgentSession) -> bool:
         """Mark the row as sent; False where it is no longer queued."""
@@ -68,4 +69,5 @@ def _decision_line(approval: ApprovalRequest) -> bytes:
 
 
 def _outgoing(row: ApprovalRequest | ControlRequest | Prompt, line: bytes) -> Outgoing:
-    return Outgoing(line, type(row)._default_manager.filter(pk=row.pk))
+    rows: models.QuerySet[Any] = type(row)._default_manager.all()
+    return Outgoing(line, rows.filter(pk=row.pk))

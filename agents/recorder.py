@@ -85,7 +85,8 @@ class Recorder:
             self._save(flush, cursor=self.session.log_cursor)
 
     def _locked_agent(self) -> Agent:
-        return Agent.objects.select_for_update().get(pk=self.session.agent_id)
+        agents = Agent.objects.select_for_update()
+        return agents.get(pk=self.session.agent_id)
 
     def _apply(self, framed: FramedLine, flush: _Flush) -> None:
         at = parse_timestamp(framed.timestamp)

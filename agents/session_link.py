@@ -181,11 +181,18 @@ class SessionLink:
         self._look.clear()
         self._look_at = time.monotonic() + LOOK_EVERY_SECONDS
         for outgoing in self._until_database_answers(lambda: list(outbox.waiting(self.session))):
-            if self._until_database_answers(lambda: outgoing.claim(self.session)):
-                if not self._write(outgoing.line):
-                    self._until_database_answers(outgoing.unclaim)
-                    return
-                self._on_change(self.session)
+            if not self._send(outgoing):
+                return
+
+    def _send(self, outgoing: outbox.Outgoing) -> bool:
+        """Mark, then write. False where the container takes no input now: the rest waits."""
+        if not self._until_database_answers(lambda: outgoing.claim(self.session)):
+            return True
+        is_written = self._write(outgoing.line)
+        if not is_written:
+            self._until_database_answers(outgoing.unclaim)
+        self._on_change(self.session)
+        return is_written
 
     def _write(self, line: bytes) -> bool:
         """Write to the container's stdin; False where it is not there to take it."""

@@ -108,7 +108,7 @@ def _start_container(session: AgentSession) -> str:
         node=agent.node,
         image=settings.CAM_AGENT_IMAGE,
         arguments=hardening.claude_arguments(
-            session_uuid=agent.claude_session_uuid,
+            session_uuid=str(agent.claude_session_uuid),
             resume=agent.has_conversation,
             model=agent.model,
         ),

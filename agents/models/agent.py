@@ -1,10 +1,12 @@
 import uuid
 from pathlib import PurePosixPath
+from typing import Self
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 
-from agents.querysets import AgentQuerySet, AgentSessionQuerySet
+from agents.querysets import OwnedByAgentQuerySet
 
 
 class Status(models.TextChoices):
@@ -31,6 +33,14 @@ class EditMode(models.TextChoices):
     OFF = "off", "Refuse edits"
     TURN = "turn", "Allow edits this turn"
     SESSION = "session", "Allow edits this session"
+
+
+class AgentQuerySet(models.QuerySet["Agent"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The user's own agents that are not deleted."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(owner=user, deleted_at__isnull=True)
 
 
 class Agent(models.Model):
@@ -79,6 +89,12 @@ class Agent(models.Model):
     @property
     def folder_name(self) -> str:
         return PurePosixPath(self.workspace).name or self.workspace
+
+
+class AgentSessionQuerySet(OwnedByAgentQuerySet["AgentSession"]):
+    def open(self) -> Self:
+        """Sessions whose container may still run."""
+        return self.filter(ended_at__isnull=True)
 
 
 class AgentSession(models.Model):

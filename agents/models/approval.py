@@ -1,9 +1,11 @@
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 
 from agents.models.agent import Agent, AgentSession
 from agents.models.outbox import Delivery
-from agents.querysets import ApprovalQuerySet
+from agents.querysets import OwnedByAgentQuerySet
 
 
 class Decision(models.TextChoices):
@@ -11,6 +13,11 @@ class Decision(models.TextChoices):
     ALLOWED = "allowed", "allowed"
     DENIED = "denied", "denied"
     WITHDRAWN = "withdrawn", "withdrawn"
+
+
+class ApprovalQuerySet(OwnedByAgentQuerySet["ApprovalRequest"]):
+    def pending(self) -> Self:
+        return self.filter(decision=Decision.PENDING)
 
 
 class ApprovalRequest(models.Model):

@@ -1,16 +1,23 @@
 import hashlib
 import secrets
+from typing import Self
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
-
-from agents.querysets import ApiTokenQuerySet
 
 PREFIX = "cam_"
 
 
 def hash_token(raw: str) -> str:
     return hashlib.sha256(raw.encode()).hexdigest()
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(user=user)
 
 
 class ApiToken(models.Model):

@@ -1,7 +1,15 @@
+from typing import Self
+
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 
-from agents.querysets import WorkspaceRootQuerySet
+
+class WorkspaceRootQuerySet(models.QuerySet["WorkspaceRoot"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(models.Q(for_everyone=True) | models.Q(users=user)).distinct()
 
 
 class WorkspaceRoot(models.Model):
