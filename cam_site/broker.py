@@ -33,6 +33,8 @@ def server_arguments(socket: Path, data_dir: Path) -> list[str]:
         "save": "",
         "appendonly": "no",
         "daemonize": "no",
+        # A new title would overwrite the environment by which supervision finds its processes.
+        "set-proc-title": "no",
         "maxmemory": "256mb",
         # A full broker refuses; the default for a cache, forgetting, would lose tasks.
         "maxmemory-policy": "noeviction",

@@ -8,6 +8,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from cam_site import supervision
 from cam_site.broker import own_socket
 from cam_site.supervision import Process
 
-START_TIMEOUT_SECONDS = 90
+START_TIMEOUT_SECONDS = 60
 LOCAL_HOSTS = {"127.0.0.1": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::1": "::1", "::": "::1"}  # noqa: S104
 
 
@@ -61,8 +62,17 @@ class Command(BaseCommand):
             yield
 
     def up(self) -> None:
+        first_user = StringIO()
+        try:
+            self.prepare_and_start(first_user)
+            self.stdout.write(f"\nCAM is at {self.url}\n{self.mode}")
+        finally:
+            # Last, where it is seen, and also after a failed start: it is shown only once.
+            self.stdout.write(first_user.getvalue())
+
+    def prepare_and_start(self, first_user: StringIO) -> None:
         with self.step("database, workspaces and first user"):
-            self.prepare()
+            self.prepare(first_user)
         running = supervision.processes(self.data_dir)
         if running and supervision.started_before_last_change(self.data_dir):
             self.stop("the code or .env has changed since the start: stopping")
@@ -71,7 +81,6 @@ class Command(BaseCommand):
             self.start()
         with self.step("waiting for every process"):
             self.wait()
-        self.stdout.write(f"\nCAM is at {self.url}\n{self.mode}")
 
     def down(self) -> None:
         self.stop("stopping")
@@ -128,13 +137,13 @@ class Command(BaseCommand):
             self.docker("image", "rm", "--force", settings.CAM_AGENT_IMAGE)
         self.stdout.write(f"agent images removed: {len(images)}")
 
-    def prepare(self) -> None:
+    def prepare(self, first_user: StringIO) -> None:
         """The database as the code wants it, the workspace roots, and somebody who can log in."""
         for folder in (settings.CAM_METRICS_DIR, settings.CAM_POLICY_DIR):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0, stdout=self.stdout)
         call_command("sync_roots", stdout=self.stdout)
-        call_command("create_admin", stdout=self.stdout)
+        call_command("create_admin", stdout=first_user)
 
     def start(self) -> None:
         # What a killed supervisord has left behind would hold the port and the sockets.
