@@ -16,7 +16,7 @@ MAX_LINE_BYTES = 256 * 1024
 MAX_BATCH_LINES = 500
 MAX_BATCH_BYTES = 2 * 1024 * 1024
 MAX_MILLISECONDS = 7 * 24 * 3600 * 1000
-MAX_RETRIES = 1000
+MAX_RETRIES = 10_000
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 CLOCK_TOLERANCE = timedelta(days=1)
 KINDS = frozenset({"messages", "count_tokens", "batches", "other"})

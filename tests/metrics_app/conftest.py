@@ -1,0 +1,104 @@
+"""Agents, spool lines and rows for the tests of usage and cost."""
+
+import json
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from agents.models import Agent
+from metrics_app.models import UsageRecord
+
+OPUS = "claude-opus-5-5"
+STARTED = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+CHECK_USAGE = {
+    "input_tokens": 1200,
+    "cache_creation_input_tokens": 300,
+    "cache_creation": {"ephemeral_5m_input_tokens": 200, "ephemeral_1h_input_tokens": 100},
+    "cache_read_input_tokens": 5000,
+    "output_tokens": 77,
+}
+
+
+@pytest.fixture
+def make_agent(db):
+    def make(owner, name="fixer", **fields):
+        return Agent.objects.create(
+            owner=owner, name=name, workspace="/srv/code", model=OPUS, node="local", **fields
+        )
+
+    return make
+
+
+@pytest.fixture
+def agent(alice, make_agent):
+    return make_agent(alice)
+
+
+@pytest.fixture
+def make_line():
+    """A spool line as a dict; keywords replace its fields."""
+
+    def make(agent_id=None, **fields):
+        return {
+            "version": 1,
+            "id": str(uuid.uuid4()),
+            "agent_id": str(agent_id or uuid.uuid4()),
+            "started_at": STARTED.isoformat(timespec="microseconds"),
+            "method": "POST",
+            "path": "/v1/messages",
+            "kind": "messages",
+            "status": 200,
+            "complete": True,
+            "error": None,
+            "streamed": True,
+            "requested_model": OPUS,
+            "model": OPUS,
+            "message_id": "msg_1",
+            "request_id": "req_1",
+            "claude_session_id": None,
+            "retry_count": 0,
+            "usage": CHECK_USAGE,
+            "first_byte_ms": 12.3,
+            "total_ms": 456.7,
+        } | fields
+
+    return make
+
+
+@pytest.fixture
+def spool(settings, tmp_path):
+    """Writes lines (dicts, or bytes as they are) to a file of the spool folder and returns its path."""
+    settings.CAM_METRICS_DIR = tmp_path
+    settings.CAM_SPOOL_KEEP_DAYS = 30
+
+    def append(*lines, name="usage-1.jsonl"):
+        path = tmp_path / name
+        with path.open("ab") as file:
+            for line in lines:
+                file.write(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n")
+        return path
+
+    return append
+
+
+@pytest.fixture
+def make_record(db):
+    def make(agent, **fields):
+        defaults = {
+            "attempt_id": uuid.uuid4(),
+            "user": agent.owner,
+            "started_at": STARTED,
+            "kind": "messages",
+            "status": 200,
+            "complete": True,
+            "streamed": True,
+            "model": OPUS,
+            "cost_usd": Decimal("0.00914"),
+            "input_tokens": 1200,
+            "output_tokens": 77,
+        }
+        return UsageRecord.objects.create(agent=agent, **(defaults | fields))
+
+    return make
