@@ -104,7 +104,8 @@ def _read(found: Match, conversation: Conversation) -> Answer:
 def _write(found: Match, conversation: Conversation) -> Answer:
     if conversation.results:
         return _close(conversation)
-    paths = [_locate(name, conversation) for name in (found[1] or "notes.md").split()]
+    names = [name for name in (found[1] or "notes.md").replace(",", " ").split() if name != "and"]
+    paths = [_locate(name, conversation) for name in names]
     calls = [ToolUse("Write", {"file_path": path, "content": _make_note(path)}) for path in paths]
     return Reply((Text("I write it down."), *calls))
 
