@@ -1,4 +1,4 @@
-"""What an edit would change, or has changed, as hunks that a template can draw. Pure and bounded."""
+"""What an edit would change, or has changed, as bounded hunks that a template can draw. Pure."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Agent text made safe to show: markdown, terminal colours, control characters. Pure.
 
 What an agent writes is hostile. Markdown is parsed with HTML off and its result is sanitised again;
-terminal output becomes spans that a template writes; characters that hide or reorder are spelled out.
+terminal output becomes spans that a template writes; hidden characters are spelled out.
 """
 
 import re
@@ -66,7 +66,7 @@ def make_visible(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Without terminal sequences, with line ends made one kind and hidden characters spelled out."""
+    """Without terminal sequences, line ends made one kind, hidden characters spelled out."""
     return make_visible(ESCAPE.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))
 
 

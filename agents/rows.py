@@ -7,6 +7,7 @@ An empty tuple needs no row.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from agents.diffs import Diff, diff_of_result
@@ -46,7 +47,7 @@ def parts_of(kind: str, payload: object) -> tuple[Part, ...]:
     if not isinstance(payload, Mapping):
         return ()
     read = READERS.get(kind)
-    return tuple(part for _, part in zip(range(MAX_PARTS), read(payload))) if read else ()
+    return tuple(islice(read(payload), MAX_PARTS)) if read else ()
 
 
 def summarise_input(tool_input: object) -> str:

@@ -1,0 +1,110 @@
+"""What a person is shown of a request that waits for an answer. Tolerates any tool input."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.conf import settings
+
+from agents.diffs import Diff, diff_of_request
+from agents.models import ApprovalRequest
+from agents.rendering import plain
+from agents.rows import show_input, summarise_input
+from agents.workspaces import read_text_beneath
+
+CONTAINER_WORKSPACE = "/workspace/"
+MAX_COMPARED_BYTES = 256 * 1024
+MAX_QUESTIONS = 10
+MAX_OPTIONS = 20
+MAX_COMMAND_CHARACTERS = 20_000
+
+Shape = Literal["edit", "command", "question", "plan", "other"]
+
+
+@dataclass(frozen=True)
+class Option:
+    label: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """`key` is the question as it was received: the answers are keyed by it."""
+
+    key: str
+    header: str
+    options: tuple[Option, ...]
+    takes_many: bool
+
+
+@dataclass(frozen=True)
+class ApprovalCard:
+    approval: ApprovalRequest
+    shape: Shape
+    summary: str
+    text: str = ""
+    diff: Diff | None = None
+    questions: tuple[Question, ...] = ()
+
+
+def make_card(approval: ApprovalRequest) -> ApprovalCard:
+    """Reads the workspace's file for the diff of a Write; no queries but for `approval.agent`."""
+    tool, given = approval.tool_name, approval.tool_input
+    given = given if isinstance(given, Mapping) else {}
+    summary = summarise_input(given)
+    if questions := parse_questions(tool, given):
+        return ApprovalCard(approval, "question", summary, questions=questions)
+    if tool in settings.CAM_EDIT_TOOLS:
+        diff = diff_of_request(tool, given, _current_content(approval, given))
+        text = "" if diff else show_input(given)
+        return ApprovalCard(approval, "edit", summary, text=text, diff=diff)
+    if tool == "Bash" and isinstance(given.get("command"), str):
+        summary = plain(str(given.get("description") or ""))[:300]
+        return ApprovalCard(approval, "command", summary, text=_bounded(given["command"]))
+    if tool == "ExitPlanMode" and isinstance(given.get("plan"), str):
+        return ApprovalCard(approval, "plan", "", text=given["plan"])
+    return ApprovalCard(approval, "other", summary, text=show_input(given))
+
+
+def parse_questions(tool_name: str, tool_input: object) -> tuple[Question, ...]:
+    """The questions of an AskUserQuestion; () for anything else."""
+    if tool_name != "AskUserQuestion" or not isinstance(tool_input, Mapping):
+        return ()
+    raw = tool_input.get("questions")
+    asked = [item for item in raw if isinstance(item, Mapping)] if isinstance(raw, list) else []
+    return tuple(
+        _parse_question(item)
+        for item in asked[:MAX_QUESTIONS]
+        if isinstance(item.get("question"), str)
+    )
+
+
+def _parse_question(raw: Mapping[str, Any]) -> Question:
+    options = raw.get("options")
+    return Question(
+        key=raw["question"],
+        header=plain(str(raw.get("header") or ""))[:100],
+        options=tuple(
+            Option(str(item.get("label", ""))[:500], str(item.get("description") or "")[:1000])
+            for item in (options if isinstance(options, list) else [])[:MAX_OPTIONS]
+            if isinstance(item, Mapping)
+        ),
+        takes_many=raw.get("multiSelect") is True,
+    )
+
+
+def _bounded(text: str) -> str:
+    """A command that does not fit is said to be longer: nobody allows what they have not seen."""
+    shown = plain(text[:MAX_COMMAND_CHARACTERS])
+    left_out = len(text) - MAX_COMMAND_CHARACTERS
+    return f"{shown}\n… {left_out:,} more characters" if left_out > 0 else shown
+
+
+def _current_content(approval: ApprovalRequest, given: Mapping[str, Any]) -> str | None:
+    path = given.get("file_path")
+    if approval.tool_name != "Write" or not isinstance(path, str):
+        return None
+    relative = path.removeprefix(CONTAINER_WORKSPACE)
+    if relative.startswith("/"):
+        return None
+    return read_text_beneath(approval.agent.workspace, relative, MAX_COMPARED_BYTES)

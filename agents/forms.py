@@ -1,0 +1,129 @@
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from django import forms
+from django.conf import settings
+
+from agents.approval_cards import Question
+from agents.models import EditMode
+from agents.services.approvals import Scope
+from agents.services.talk import MAX_PROMPT_CHARACTERS
+
+MAX_MESSAGE_CHARACTERS = 5_000
+MAX_ANSWER_CHARACTERS = 2_000
+
+
+class LaunchForm(forms.Form):
+    """A new agent. The folder is checked again where the agent is made."""
+
+    workspace = forms.CharField(
+        max_length=4096,
+        strip=False,
+        widget=forms.HiddenInput,
+        error_messages={"required": "Choose a folder first."},
+    )
+    prompt = forms.CharField(
+        required=False,
+        max_length=MAX_PROMPT_CHARACTERS,
+        label="What should it do?",
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="You can also say it later.",
+    )
+    model = forms.ChoiceField()
+    edit_mode = forms.ChoiceField(
+        choices=[choice for choice in EditMode.choices if choice[0] != EditMode.TURN],
+        label="File edits",
+        initial=EditMode.ASK,
+    )
+    name = forms.CharField(
+        required=False, max_length=100, help_text="Left empty: the folder's name."
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        field = self.fields["model"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 (for the type checker)
+        field.choices = [(model, model) for model in settings.CAM_MODELS]
+
+
+class PromptForm(forms.Form):
+    text = forms.CharField(
+        max_length=MAX_PROMPT_CHARACTERS,
+        strip=False,
+        error_messages={"required": "The prompt is empty."},
+    )
+
+
+class EditModeForm(forms.Form):
+    edit_mode = forms.ChoiceField(choices=EditMode.choices)
+
+
+class ModelForm(forms.Form):
+    model = forms.CharField(max_length=100)
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(max_length=100, label="What is it for?")
+
+
+class DecisionForm(forms.Form):
+    """A person's answer to an approval: how far it reaches, or a refusal with its reason."""
+
+    decision = forms.ChoiceField(
+        choices=[(word, word) for word in ("once", "turn", "session", "deny")]
+    )
+    message = forms.CharField(required=False, max_length=MAX_MESSAGE_CHARACTERS)
+
+    @property
+    def is_denial(self) -> bool:
+        return bool(self.cleaned_data["decision"] == "deny")
+
+    @property
+    def scope(self) -> Scope:
+        chosen: Literal["once", "turn", "session"] = self.cleaned_data["decision"]
+        return chosen
+
+
+class AnswersForm(forms.Form):
+    """Answers to the questions of an AskUserQuestion: options by number, or words of one's own."""
+
+    def __init__(self, data: Mapping[str, Any], questions: Sequence[Question]) -> None:
+        super().__init__(data)
+        self.questions = questions
+        for number, question in enumerate(questions):
+            choices = [(str(place), option.label) for place, option in enumerate(question.options)]
+            kind = forms.MultipleChoiceField if question.takes_many else forms.ChoiceField
+            self.fields[f"answer-{number}"] = kind(choices=choices, required=False)
+            self.fields[f"other-{number}"] = forms.CharField(
+                required=False, max_length=MAX_ANSWER_CHARACTERS
+            )
+
+    def clean(self) -> dict[str, Any]:
+        if not self.errors and not all(self.answers.values()):
+            raise forms.ValidationError("Answer every question, or decline.")
+        return self.cleaned_data
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """Each question's answer, by the question as it was received."""
+        return {
+            question.key: ", ".join(self._words(number, question))
+            for number, question in enumerate(self.questions)
+        }
+
+    def _words(self, number: int, question: Question) -> list[str]:
+        chosen = self.cleaned_data.get(f"answer-{number}") or []
+        places = [chosen] if isinstance(chosen, str) else chosen
+        other = self.cleaned_data.get(f"other-{number}", "").strip()
+        labels = [question.options[int(place)].label for place in places]
+        return [*labels, other] if other else labels
+
+
+def first_error(form: forms.BaseForm) -> str:
+    """The first thing that is wrong, for a line near the form."""
+    for name, errors in form.errors.items():
+        label = form.fields[name].label or name if name in form.fields else ""
+        plain_name = str(label).replace("_", " ")
+        text = str(errors[0])
+        return f"{plain_name}: {text}" if plain_name and len(form.fields) > 1 else text
+    return ""

@@ -1,0 +1,132 @@
+"""The parts of pages that the view and the sockets share. All HTML is made by templates.
+
+Regions are replaced whole, by element id; the transcript only grows. What a person types lives
+outside of the regions or is marked `hx-preserve`, so a swap does not lose it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Count
+from django.template.loader import get_template
+
+from agents.approval_cards import make_card
+from agents.models import Agent, ApprovalRequest, Decision, Delivery, EditMode, SessionEvent
+from agents.models.agent import AgentQuerySet
+from agents.rows import Part, parts_of
+
+WAITING = (Delivery.QUEUED, Delivery.SENT, Delivery.RECEIVED)
+LIVE_TAIL_CHARACTERS = 6_000
+REGION_TEMPLATES = {
+    "agent-status": "agents/_status.html",
+    "agent-actions": "agents/_actions.html",
+    "agent-approvals": "agents/_approvals.html",
+    "agent-outbox": "agents/_outbox.html",
+    "agent-mode": "agents/_mode.html",
+    "agent-cost": "agents/_cost.html",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    seq: int
+    kind: str
+    created_at: datetime
+    parts: tuple[Part, ...]
+    decisions: tuple[str, ...] = ()
+
+
+def render_rows(events: Iterable[SessionEvent]) -> str:
+    """One `<li data-seq>` an event that shows something, oldest first; one query at most.
+
+    The page's cursor is the greater of its last row's `data-seq` and the transcript's `data-after`.
+    """
+    template = get_template("agents/_event.html")
+    return "".join(template.render({"row": row}) for row in make_rows(events))
+
+
+def render_appended(rows_html: str) -> str:
+    """A frame's element that appends rows to the transcript; "" where there are none."""
+    if not rows_html:
+        return ""
+    return get_template("agents/_appended.html").render({"rows_html": rows_html})
+
+
+def render_live(text: str) -> str:
+    """What the agent is writing right now, its last LIVE_TAIL_CHARACTERS, as `#live`."""
+    context = {"live_text": text[-LIVE_TAIL_CHARACTERS:], "oob": True}
+    return get_template("agents/_live.html").render(context)
+
+
+def render_regions(agent: Agent, *, oob: bool = False) -> dict[str, str]:
+    """The parts of the agent's page that are replaced whole, by element id. Four queries."""
+    context = region_context(agent) | {"oob": oob}
+    return {key: get_template(name).render(context) for key, name in REGION_TEMPLATES.items()}
+
+
+def render_list_rows(agents: AgentQuerySet, *, oob: bool = False) -> str:
+    """The whole `#agent-rows` of the list page. Three queries."""
+    return get_template("agents/_rows.html").render(list_context(agents) | {"oob": oob})
+
+
+def region_context(agent: Agent) -> dict[str, object]:
+    """What the region templates read; the page includes the same templates with it."""
+    return {
+        "agent": agent,
+        "cards": [make_card(approval) for approval in _pending(agent)],
+        "prompts": list(agent.prompts.filter(delivery__in=WAITING).select_related("author")),
+        "models": settings.CAM_MODELS,
+        "edit_modes": EditMode.choices,
+        "edit_tools": settings.CAM_EDIT_TOOLS,
+    }
+
+
+def list_context(agents: AgentQuerySet) -> dict[str, object]:
+    rows = list(agents)
+    waiting = ApprovalRequest.objects.pending().filter(agent__in=[row.pk for row in rows])
+    counts = dict(
+        waiting.order_by().values("agent").annotate(n=Count("pk")).values_list("agent", "n")
+    )
+    return {"agents": rows, "waiting": [(row, counts.get(row.pk, 0)) for row in rows]}
+
+
+def make_rows(events: Iterable[SessionEvent]) -> list[Row]:
+    shown = [(event, parts_of(event.kind, event.payload)) for event in events]
+    decisions = _decisions([(event, parts) for event, parts in shown if parts])
+    return [
+        Row(event.seq, event.kind, event.created_at, parts, decisions.get(event.seq, ()))
+        for event, parts in shown
+        if parts
+    ]
+
+
+def _pending(agent: Agent) -> Iterable[ApprovalRequest]:
+    return agent.approvals.pending().select_related("agent")
+
+
+def _decisions(
+    shown: Sequence[tuple[SessionEvent, tuple[Part, ...]]],
+) -> dict[int, tuple[str, ...]]:
+    """Who allowed or denied the tool calls whose results are among the events, by `seq`."""
+    asked = {
+        part.tool_use_id: event
+        for event, parts in shown
+        for part in parts
+        if part.shape == "result" and part.tool_use_id
+    }
+    if not asked:
+        return {}
+    decided = ApprovalRequest.objects.filter(
+        agent__in={event.agent_id for event in asked.values()},
+        tool_use_id__in=asked,
+        decision__in=[Decision.ALLOWED, Decision.DENIED],
+    ).select_related("decided_by")
+    found: dict[int, tuple[str, ...]] = {}
+    for approval in decided:
+        event = asked[approval.tool_use_id]
+        who = approval.decided_by.username if approval.decided_by else "the edit mode"
+        words = f"{approval.get_decision_display()} by {who}"
+        found[event.seq] = (*found.get(event.seq, ()), words)
+    return found

@@ -1,0 +1,84 @@
+"""Who is let in, and how actions answer: a partial to htmx, a redirect with a message otherwise."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+from agents.errors import AgentError
+from agents.models import Agent
+
+P = ParamSpec("P")
+
+
+class Request(HttpRequest):
+    """What the middleware makes of a request once somebody is signed in."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+SignedInView = Callable[Concatenate[Request, P], HttpResponse]
+
+
+def signed_in(view: SignedInView[P]) -> Callable[Concatenate[Request, P], HttpResponseBase]:
+    """Send strangers to the login page, also where htmx asks and could not show a redirect."""
+
+    @wraps(view)
+    def checked(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if request.htmx:
+            query = urlencode({"next": request.htmx.current_url_abs_path or "/"})
+            return HttpResponseClientRedirect(f"{resolve_url('account_login')}?{query}")
+        return redirect_to_login(request.get_full_path())
+
+    return checked
+
+
+def get_agent(request: Request, agent_id: UUID) -> Agent:
+    """The agent, or 404 where the user may not see it."""
+    return get_object_or_404(Agent.objects.visible_to(request.user), pk=agent_id)
+
+
+def agent_action(
+    act: Callable[Concatenate[Request, Agent, P], str | None],
+) -> Callable[..., HttpResponseBase]:
+    """A POST view of an agent around `act`, which does one thing and returns an error's words.
+
+    An AgentError is an error too. The page itself changes by its socket, or by the redirect.
+    """
+
+    @require_POST
+    @signed_in
+    @wraps(act)
+    def view(request: Request, agent_id: UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        agent = get_agent(request, agent_id)
+        try:
+            error = act(request, agent, *args, **kwargs) or ""
+        except AgentError as exc:
+            error = str(exc)
+        return answer(request, reverse("agent_detail", args=[agent.pk]), error)
+
+    return view
+
+
+def answer(request: Request, url: str, error: str = "") -> HttpResponse:
+    """422 with the error's partial (200 with an empty one) to htmx; else a redirect to `url`."""
+    if request.htmx:
+        context = {"error": error}
+        return render(request, "agents/_error.html", context, status=422 if error else 200)
+    if error:
+        messages.error(request, error)
+    return redirect(url)

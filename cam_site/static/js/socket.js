@@ -1,0 +1,27 @@
+// Page sockets begin after the last row that is on the page, also when they reconnect.
+(() => {
+  const FINAL_CODES = { 4403: "You may not watch this agent.", 4404: "This agent is gone." };
+
+  const cursor = () => {
+    const transcript = document.getElementById("transcript");
+    if (!transcript) return null;
+    return Math.max(Number(transcript.dataset.after), Number(transcript.lastElementChild?.dataset.seq ?? 0));
+  };
+
+  htmx.createWebSocket = (url) => {
+    const after = cursor();
+    return new WebSocket(after === null ? url : `${url}?after=${after}`);
+  };
+
+  const tell = (text) => {
+    const line = document.getElementById("connection");
+    if (!line) return;
+    line.textContent = text;
+    line.hidden = !text;
+  };
+
+  document.addEventListener("htmx:wsOpen", () => tell(""));
+  document.addEventListener("htmx:wsClose", (event) => {
+    tell(FINAL_CODES[event.detail.event.code] ?? "Connection lost, trying again…");
+  });
+})();
