@@ -1,10 +1,12 @@
 """From the gateway's spool to rows. Repeating any of it harms nothing."""
 
 import logging
+import os
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -28,11 +30,15 @@ TORN_AFTER = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class SpoolFile:
-    path: Path
+    name: str
+    path: str
     size: int
     identity: str
-    modified_at: datetime
+    modified_at: float
     is_newest: bool
+
+    def has_been_still(self, span: timedelta, now: datetime) -> bool:
+        return now.timestamp() - self.modified_at > span.total_seconds()
 
 
 def ingest_spool() -> int:
@@ -41,68 +47,84 @@ def ingest_spool() -> int:
     One query when nothing is. A long backlog is taken in bounded portions, a call each.
     """
     now = timezone.now()
-    checkpoints = {
-        checkpoint.name: checkpoint
-        for checkpoint in SpoolCheckpoint.objects.filter(node=settings.CAM_NODE_NAME)
-    }
     new_rows, batches_left = 0, MAX_BATCHES_PER_RUN
+    known = _read_positions()
     for file in list_spool(settings.CAM_METRICS_DIR):
-        checkpoint = _checkpoint_of(file, checkpoints.get(file.path.name))
+        if known.get(file.name) == (file.identity, file.size):
+            _remove_if_old(file, now)
+            continue
+        checkpoint = _checkpoint_of(file)
         while batches_left and checkpoint.offset < file.size:
             batch = _read(file, checkpoint, now)
             if batch is None or batch.end == checkpoint.offset:
                 break
             new_rows += _store(batch, checkpoint, now)
             batches_left -= 1
-        if checkpoint.offset >= file.size:
-            _remove_if_old(file, checkpoint, now)
     return new_rows
 
 
 def list_spool(folder: Path) -> list[SpoolFile]:
     """The spool's regular files, oldest first by name; empty where the folder is not there yet."""
-    found = []
-    for path in sorted(folder.glob("usage-*.jsonl")):
-        try:
-            found.append((path, path.lstat()))
-        except FileNotFoundError:
-            continue
-    regular = [(path, info) for path, info in found if stat.S_ISREG(info.st_mode)]
+    try:
+        with os.scandir(folder) as entries:
+            found = [
+                (entry, entry.stat(follow_symlinks=False))
+                for entry in entries
+                if entry.name.startswith("usage-") and entry.name.endswith(".jsonl")
+            ]
+    except FileNotFoundError:
+        return []
+    regular = sorted(
+        (pair for pair in found if stat.S_ISREG(pair[1].st_mode)), key=lambda pair: pair[0].name
+    )
     return [
         SpoolFile(
-            path,
-            info.st_size,
-            f"{info.st_dev}:{info.st_ino}",
-            datetime.fromtimestamp(info.st_mtime, tz=timezone.get_default_timezone()),
-            is_newest=path == regular[-1][0],
+            name=entry.name,
+            path=entry.path,
+            size=info.st_size,
+            identity=f"{info.st_dev}:{info.st_ino}",
+            modified_at=info.st_mtime,
+            is_newest=entry is regular[-1][0],
         )
-        for path, info in regular
+        for entry, info in regular
     ]
 
 
-def _checkpoint_of(file: SpoolFile, known: SpoolCheckpoint | None) -> SpoolCheckpoint:
+def _read_positions() -> dict[str, tuple[str, int]]:
+    """Identity and offset by file name. This runs twice a second over all kept files: no models."""
+    rows = SpoolCheckpoint.objects.filter(node=settings.CAM_NODE_NAME)
+    return {
+        name: (identity, offset)
+        for name, identity, offset in rows.values_list("name", "identity", "offset")
+    }
+
+
+def _checkpoint_of(file: SpoolFile) -> SpoolCheckpoint:
     """The file's checkpoint; back at the start if the name stands for another file now."""
-    if known is None:
-        known, _ = SpoolCheckpoint.objects.get_or_create(
-            node=settings.CAM_NODE_NAME,
-            name=file.path.name,
-            defaults={"identity": file.identity},
-        )
-    if known.identity != file.identity or known.offset > file.size:
-        logger.warning("spool %s is another file than before: reading it anew", known.name)
-        known.identity, known.offset = file.identity, 0
-        known.save(update_fields=["identity", "offset", "updated_at"])
-    return known
+    checkpoint, _ = SpoolCheckpoint.objects.get_or_create(
+        node=settings.CAM_NODE_NAME, name=file.name, defaults={"identity": file.identity}
+    )
+    if checkpoint.identity != file.identity or checkpoint.offset > file.size:
+        logger.warning("spool %s is another file than before: reading it anew", file.name)
+        checkpoint.identity, checkpoint.offset = file.identity, 0
+        checkpoint.save(update_fields=["identity", "offset", "updated_at"])
+    return checkpoint
 
 
 def _read(file: SpoolFile, checkpoint: SpoolCheckpoint, now: datetime) -> Batch | None:
-    take_torn = not file.is_newest and now - file.modified_at > TORN_AFTER
+    take_torn = not file.is_newest and file.has_been_still(TORN_AFTER, now)
     try:
-        with file.path.open("rb") as lines:
+        with open(file.path, "rb") as lines:
             return read_batch(lines, checkpoint.offset, take_torn=take_torn)
     except OSError as exc:
-        logger.warning("spool %s cannot be read: %s", file.path.name, exc)
+        _warn_once(f"spool {file.name} cannot be read: {exc}")
         return None
+
+
+@lru_cache(maxsize=1000)
+def _warn_once(text: str) -> None:
+    """For what stays wrong: the ingest comes by twice a second."""
+    logger.warning(text)
 
 
 def _store(batch: Batch, checkpoint: SpoolCheckpoint, now: datetime) -> int:
@@ -249,9 +271,9 @@ def _insert(rows: Sequence[UsageRecord], checkpoint: SpoolCheckpoint) -> int:
     return 0
 
 
-def _remove_if_old(file: SpoolFile, checkpoint: SpoolCheckpoint, now: datetime) -> None:
-    """Delete a file that is read to its end and long done with; the newest may still be written."""
-    if file.is_newest or now - file.modified_at < timedelta(days=settings.CAM_SPOOL_KEEP_DAYS):
-        return
-    file.path.unlink(missing_ok=True)
-    checkpoint.delete()
+def _remove_if_old(file: SpoolFile, now: datetime) -> None:
+    """Delete a file that is read and long done with; the newest may still be written."""
+    keep = timedelta(days=settings.CAM_SPOOL_KEEP_DAYS)
+    if not file.is_newest and file.has_been_still(keep, now):
+        Path(file.path).unlink(missing_ok=True)
+        SpoolCheckpoint.objects.filter(node=settings.CAM_NODE_NAME, name=file.name).delete()

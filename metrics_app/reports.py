@@ -93,9 +93,10 @@ def rank_users(records: UsageRecordQuerySet) -> Rows:
 
 
 def _rank(records: UsageRecordQuerySet, key: str, **columns: F) -> Rows:
-    rows = records.values(key, **columns)
     # Unpriced calls alone sum to NULL, which not all databases sort last.
-    return rows.annotate(**SUMS).order_by(Coalesce("sum_cost_usd", Decimal(0)).desc(), key)
+    by_cost = Coalesce("sum_cost_usd", Decimal(0)).desc()
+    rows: Rows = records.values(key, **columns).annotate(**SUMS).order_by(by_cost, key)
+    return rows
 
 
 def total_of_agent(agent: Agent) -> UsageTotals:
