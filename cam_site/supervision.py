@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
 
@@ -22,6 +23,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 MARK = "CAM_SUPERVISED_IN"
 STOP_TIMEOUT_SECONDS = 45
 POLL_SECONDS = 0.1
+# supervisord starts everything within the first of these; a process that starts later has failed before. One that fails
+# at its start has done so after the second, also on a slow machine.
+FIRST_START_SECONDS = 4
+PROVEN_SECONDS = 15
 NEEDS_RESTART = (
     ".env",
     "supervisord.conf",
@@ -40,6 +45,14 @@ class Process:
     name: str
     state: str  # supervisord's word: RUNNING, STARTING, BACKOFF, FATAL, STOPPED, ...
     description: str
+    uptime_seconds: float
+    is_restarted: bool
+
+    @property
+    def is_steady(self) -> bool:
+        """Runs, and has shown that it stays up if it had to be started again."""
+        has_proven = not self.is_restarted or self.uptime_seconds >= PROVEN_SECONDS
+        return self.state == "RUNNING" and has_proven
 
     @property
     def is_wanted(self) -> bool:
@@ -52,9 +65,19 @@ def processes(data_dir: Path) -> list[Process]:
     with _rpc(data_dir) as server:
         try:
             found = server.supervisor.getAllProcessInfo()
+            started = (data_dir / "supervisord.pid").stat().st_mtime
         except (OSError, http.client.HTTPException, xmlrpc.client.Fault):
             return []
-    return [Process(p["name"], p["statename"], p["description"]) for p in found]  # type: ignore[union-attr, index, call-overload]
+    return [
+        Process(
+            name=row["name"],
+            state=row["statename"],
+            description=row["description"],
+            uptime_seconds=row["now"] - row["start"],
+            is_restarted=row["start"] - started > FIRST_START_SECONDS,
+        )
+        for row in cast("list[dict[str, Any]]", found)
+    ]
 
 
 def start(data_dir: Path, flags: Mapping[str, bool]) -> None:

@@ -12,7 +12,7 @@ def main(unit_report: str, e2e_report: str) -> int:
             problems.append(f"{name}: no report; pytest did not finish")
             continue
         suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314 (our own file)
-        counts = {key: 0 for key in ("tests", "failures", "errors", "skipped")}
+        counts = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
         for suite in suites:
             counts = {key: count + int(suite.get(key, 0)) for key, count in counts.items()}
         ran = counts["tests"] - counts["skipped"]

@@ -8,7 +8,9 @@ NAME = "admin"
 
 
 class Command(BaseCommand):
-    help = "Makes the first superuser and prints the password once; does nothing where there is one."
+    help = (
+        "Makes the first superuser and prints the password once; does nothing where there is one."
+    )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         if User.objects.filter(is_superuser=True).exists():

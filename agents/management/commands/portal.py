@@ -84,7 +84,9 @@ class Command(BaseCommand):
 
     def down(self) -> None:
         self.stop("stopping")
-        agents = self.docker("ps", "--quiet", "--filter", f"label=cam.node={settings.CAM_NODE_NAME}")
+        agents = self.docker(
+            "ps", "--quiet", "--filter", f"label=cam.node={settings.CAM_NODE_NAME}"
+        )
         if agents:
             self.stdout.write(
                 f"{len(agents)} agent containers are left running, without a way out until the "
@@ -109,7 +111,7 @@ class Command(BaseCommand):
         files = sorted(str(path) for path in (self.data_dir / "logs").glob("*.log"))
         if not files:
             raise CommandError(f"there are no logs in {self.data_dir / 'logs'} yet")
-        os.execvp("tail", ["tail", "-n", "20", "-F", *files])
+        os.execvp("tail", ["tail", "-n", "20", "-F", *files])  # noqa: S606
 
     def clean(self) -> None:
         self.stop("stopping")
@@ -169,11 +171,14 @@ class Command(BaseCommand):
         """Until the login page answers and every process has stayed up. Raises CommandError with their logs."""
 
         def is_settled() -> bool:
-            states = {p.state for p in supervision.processes(self.data_dir) if p.is_wanted}
-            return "FATAL" in states or (states == {"RUNNING"} and self.web_answers())
+            found = [p for p in supervision.processes(self.data_dir) if p.is_wanted]
+            if any(p.state == "FATAL" for p in found):
+                return True
+            return bool(found) and all(p.is_steady for p in found) and self.web_answers()
 
         is_in_time = supervision.wait_until(is_settled, START_TIMEOUT_SECONDS)
-        bad = [p for p in supervision.processes(self.data_dir) if p.is_wanted and p.state != "RUNNING"]
+        found = supervision.processes(self.data_dir)
+        bad = [p for p in found if p.is_wanted and not p.is_steady]
         if bad or not is_in_time:
             raise CommandError(self.explain(bad))
 
@@ -213,7 +218,9 @@ class Command(BaseCommand):
     def docker(self, *arguments: str) -> list[str]:
         """The words that Docker's client answers; none, with a line about it, where it fails."""
         try:
-            done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                ["docker", *arguments], capture_output=True, text=True, check=True
+            )
         except FileNotFoundError:
             self.stderr.write("Docker's client is not installed: containers are left as they are")
             return []

@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from cam_site import env
+
+
+@pytest.mark.parametrize("raw", ["1", "true", "YES", " on "])
+def test_boolean_true(raw):
+    assert env.boolean(raw) is True
+
+
+@pytest.mark.parametrize("raw", ["0", "false", "No", "off"])
+def test_boolean_false(raw):
+    assert env.boolean(raw) is False
+
+
+@pytest.mark.parametrize("raw", ["2", "yess", "y", "None", "true false"])
+def test_boolean_refuses_what_is_neither(raw):
+    with pytest.raises(ValueError, match="true or false"):
+        env.boolean(raw)
+
+
+@pytest.mark.parametrize(
+    "raw", ["0", "11", "-1", "1.5", "x", "", "--2", "0x3", "1e1", "²", "9" * 5000]
+)
+def test_integer_refuses_what_is_not_in_range(raw):
+    with pytest.raises(ValueError, match=r"1 to 10|digits|literal"):
+        env.integer(at_least=1, at_most=10)(raw)
+
+
+def test_integer_takes_both_ends():
+    parse = env.integer(at_least=-1, at_most=10)
+    assert (parse("-1"), parse("10")) == (-1, 10)
+
+
+@pytest.mark.parametrize("raw", ["nan", "inf", "-inf", "0.05", "x", "", "1,5", "1e400"])
+def test_number_refuses_what_is_not_in_range(raw):
+    with pytest.raises(ValueError, match=r"0\.1 to 4"):
+        env.number(at_least=0.1, at_most=4)(raw)
+
+
+def test_number_takes_fractions():
+    assert env.number(at_least=0.1, at_most=4)("0.5") == 0.5
+
+
+def test_words_split_at_commas_outside_parentheses():
+    assert env.words(" Read, Bash(a,b:*) ,,Edit") == ["Read", "Bash(a,b:*)", "Edit"]
+
+
+def test_words_of_nothing_are_none():
+    assert env.words(" , ") == []
+
+
+@pytest.mark.parametrize("raw", ["Bash(ls", "Bash)ls(", "a),b(", "Bash(ls))"])
+def test_words_refuse_parentheses_that_do_not_match(raw):
+    with pytest.raises(ValueError, match="parentheses"):
+        env.words(raw)
+
+
+@pytest.mark.parametrize("raw", ["", "Base", "huge"])
+def test_choice_refuses_another_word(raw):
+    with pytest.raises(ValueError, match="tiny, base"):
+        env.choice("tiny", "base")(raw)
+
+
+def test_choice_takes_a_listed_word():
+    assert env.choice("tiny", "base")("base") == "base"
+
+
+@pytest.mark.parametrize("raw", ["relative/path", "./x", "../x", "C:\\x"])
+def test_directories_refuse_relative_paths(raw):
+    with pytest.raises(ValueError, match="absolute"):
+        env.directories(f"/srv,{raw}")
+
+
+def test_directories_are_a_list():
+    assert env.directories("/srv/a, /srv/b") == [Path("/srv/a"), Path("/srv/b")]
+
+
+def test_relative_path_is_taken_from_the_base(tmp_path):
+    assert env.path_under(tmp_path)("data/x") == tmp_path / "data" / "x"
+    assert env.path_under(tmp_path)("/elsewhere") == Path("/elsewhere")
+
+
+@pytest.mark.parametrize("raw", ["missing.json", ".", "\0"])
+def test_existing_file_refuses_what_is_no_file(tmp_path, raw):
+    with pytest.raises(ValueError):  # noqa: PT011 (a NUL byte is refused by the system, in its words)
+        env.existing_file(tmp_path)(raw)
+
+
+@pytest.mark.parametrize(
+    "raw", ["", "api.example.org", "ftp://example.org", "https:", "https://", "//x"]
+)
+def test_url_refuses_another_scheme_or_no_host(raw):
+    with pytest.raises(ValueError, match="https://"):
+        env.url("http", "https")(raw)
+
+
+def test_url_takes_a_socket_path():
+    assert env.url("unix")("unix:///run/valkey.sock") == "unix:///run/valkey.sock"
+
+
+def test_read_names_the_variable_and_cuts_the_value(monkeypatch):
+    monkeypatch.setenv("CAM_SOMETHING", "x" * 300)
+    with pytest.raises(ImproperlyConfigured) as caught:
+        env.read("CAM_SOMETHING", env.boolean, "false")
+    assert str(caught.value).startswith("CAM_SOMETHING='xxx")
+    assert len(str(caught.value)) < 200
+
+
+def test_read_takes_the_default_where_the_variable_is_empty(monkeypatch):
+    monkeypatch.setenv("CAM_SOMETHING", "")
+    assert env.read("CAM_SOMETHING", env.integer(at_least=1, at_most=9), "7") == 7
