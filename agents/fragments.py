@@ -89,7 +89,8 @@ def list_context(agents: AgentQuerySet) -> dict[str, object]:
     counts = dict(
         waiting.order_by().values("agent").annotate(n=Count("pk")).values_list("agent", "n")
     )
-    return {"agents": rows, "waiting": [(row, counts.get(row.pk, 0)) for row in rows]}
+    waiting_first = sorted(rows, key=lambda row: row.pk not in counts)
+    return {"agents": rows, "waiting": [(row, counts.get(row.pk, 0)) for row in waiting_first]}
 
 
 def make_rows(events: Iterable[SessionEvent]) -> list[Row]:

@@ -49,9 +49,13 @@
     prompt.focus({ preventScroll: true });
   });
 
-  // Browsers keep the reader's place when rows come in above, but not at the very top.
+  // Rows that come in above leave the reader at the same place.
+  let below = 0;
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.target === transcript && page.scrollTop === 0) page.scrollTo(0, 1);
+    if (event.detail.target === transcript) below = page.scrollHeight - page.scrollTop;
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target === transcript) page.scrollTo({ top: page.scrollHeight - below, behavior: "instant" });
   });
 
   const enterSends = matchMedia("(pointer: fine)").matches;

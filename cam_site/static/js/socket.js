@@ -20,6 +20,15 @@
     line.hidden = !text;
   };
 
+  // A field that is kept through a swap (hx-preserve) is moved, and so loses the focus: give it back.
+  let focused = null;
+  document.addEventListener("htmx:wsBeforeMessage", () => {
+    focused = document.activeElement;
+  });
+  document.addEventListener("htmx:wsAfterMessage", () => {
+    if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
+  });
+
   document.addEventListener("htmx:wsOpen", () => tell(""));
   document.addEventListener("htmx:wsClose", (event) => {
     tell(FINAL_CODES[event.detail.event.code] ?? "Connection lost, trying again…");
