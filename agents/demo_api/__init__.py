@@ -15,7 +15,7 @@ It knows no model: words in the last prompt choose what it answers. One command 
                             "error 429" always, "error 429 noretry" tells clients not to try again
     cut                     the connection breaks in the middle of the answer
     malformed               a stream with a broken event
-    overload                a stream that ends with an error event
+    overload                a stream that ends with an error event; these three, too, take "once"
     stall 20                nothing for so many seconds, then an answer
     anything else           an explanation of all this
 

@@ -26,10 +26,14 @@ Fault = Literal["cut", "malformed", "overload"]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A message. `stall_seconds` pass before its first byte; `fault` says how its stream breaks."""
+    """A message. `stall_seconds` pass before its first byte; `fault` says how its stream breaks.
+
+    `fails` is the number of tries that break, None all of them.
+    """
 
     blocks: tuple[Block, ...]
     fault: Fault | None = None
+    fails: int | None = None
     stall_seconds: float = 0.0
 
     @property

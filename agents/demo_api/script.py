@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from typing import cast
 
 from agents.demo_api import texts
 from agents.demo_api.conversation import Conversation, ToolResult
-from agents.demo_api.replies import ErrorReply, Reply, Text, Thinking, ToolUse
+from agents.demo_api.replies import ErrorReply, Fault, Reply, Text, Thinking, ToolUse
 
 DEFAULT_FILE = "hello.txt"
 MAX_WORDS = 50_000
@@ -58,12 +59,20 @@ def _say(text: str) -> Callable[[Match, Conversation], Answer]:
 
 
 def _fail(found: Match, _conversation: Conversation) -> Answer:
-    status, times, is_final = int(found[1]), found[2], found[3]
-    headers = {"x-should-retry": "false"} if is_final else {}
+    status = int(found[1])
+    headers = {"x-should-retry": "false"} if found[3] else {}
     if status == 429:
         headers["retry-after"] = "1"
-    fails = None if times is None else _COUNTS.get(times) or int(times.split()[0])
-    return ErrorReply(status, _ERROR_MESSAGES[status], fails=fails, headers=headers)
+    return ErrorReply(status, _ERROR_MESSAGES[status], fails=_read_times(found[2]), headers=headers)
+
+
+def _break_off(found: Match, _conversation: Conversation) -> Answer:
+    fault = cast(Fault, found[1].lower())
+    return Reply((Text(_HALF),), fault=fault, fails=_read_times(found[2]))
+
+
+def _read_times(said: str | None) -> int | None:
+    return None if said is None else _COUNTS.get(said.lower()) or int(said.split()[0])
 
 
 def _ask(_found: Match, conversation: Conversation) -> Answer:
@@ -168,6 +177,8 @@ def _write_long(found: Match, _conversation: Conversation) -> Answer:
 _FILE = r"((?:[^\s`'\"]*[./][^\s`'\"]*[^\s`'\".,!?]))"
 _FILES = r"((?:(?:\s|and|,)*[^\s`'\"]*[./][^\s`'\"]*[^\s`'\".,!?])+)"
 
+_TIMES = r"(?: (once|twice|\d{1,3} times))?"
+
 _HALF = (
     "This answer breaks off in the middle of a sentence that would have gone on for quite a while."
 )
@@ -176,7 +187,7 @@ _HALF = (
 _COMMANDS: tuple[tuple[re.Pattern[str], Callable[[Match, Conversation], Answer]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), reply)
     for pattern, reply in (
-        (r"\berror (401|403|429|500|529)\b(?: (once|twice|\d{1,3} times))?( noretry)?", _fail),
+        (rf"\berror (401|403|429|500|529)\b{_TIMES}( noretry)?", _fail),
         (r"\bbash safe\b", lambda _found, talk: _run("git status", talk)),
         (r"\bbash ask(?:ed)?\b", lambda _found, talk: _run("touch demo.txt", talk)),
         (r"\b(?:run |bash )+`?([^`\n]+)", lambda found, talk: _run(found[1].strip(), talk)),
@@ -193,9 +204,7 @@ _COMMANDS: tuple[tuple[re.Pattern[str], Callable[[Match, Conversation], Answer]]
             ),
         ),
         (r"\blong\b(?: (?:answer )?(\d{1,6}))?", _write_long),
-        (r"^cut\b", lambda _found, _talk: Reply((Text(_HALF),), fault="cut")),
-        (r"^malformed\b", lambda _found, _talk: Reply((Text(_HALF),), fault="malformed")),
-        (r"^overload\b", lambda _found, _talk: Reply((Text(_HALF),), fault="overload")),
+        (rf"^(cut|malformed|overload)\b{_TIMES}", _break_off),
         (r"\bstall\b(?: (\d{1,3}))?", _stall),
     )
 )

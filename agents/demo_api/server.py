@@ -21,7 +21,7 @@ from agents.demo_api.messages import (
     make_usage,
 )
 from agents.demo_api.replies import ERROR_TYPES, ErrorReply, Reply, Text
-from agents.demo_api.script import answer
+from agents.demo_api.script import Answer, answer
 
 DEFAULT_PACE = 40.0
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -126,11 +126,11 @@ class DemoHandler(BaseHTTPRequestHandler):
     def _answer(self, body: Json) -> None:
         conversation = read_conversation(body)
         reply = answer(conversation)
+        if goes_wrong(reply) and not self._is_to_fail(conversation, reply.fails):
+            reply = answer_after_trouble(conversation)
         if isinstance(reply, ErrorReply):
-            if reply.fails is None or self._count_try(conversation) <= reply.fails:
-                self._send_error(reply.status, reply.message, reply.headers)
-                return
-            reply = answer_after_error(conversation)
+            self._send_error(reply.status, reply.message, reply.headers)
+            return
         time.sleep(reply.stall_seconds)
         model = str(body.get("model") or MODELS[0])
         message = make_message(model, reply, make_usage(body, conversation, reply))
@@ -139,9 +139,11 @@ class DemoHandler(BaseHTTPRequestHandler):
         else:
             self._send_json(200, message)
 
-    def _count_try(self, conversation: Conversation) -> int:
+    def _is_to_fail(self, conversation: Conversation, fails: int | None) -> bool:
+        """Whether this try is still among the first `fails` of its prompt."""
         session = self.headers.get("x-claude-code-session-id", "")
-        return self.server.count_try((session, conversation.turn, conversation.prompt))
+        key = (session, conversation.turn, conversation.prompt)
+        return fails is None or self.server.count_try(key) <= fails
 
     def _stream(self, message: Json, reply: Reply) -> None:
         self._send_head(200, "text/event-stream; charset=utf-8", {"transfer-encoding": "chunked"})
@@ -193,6 +195,10 @@ class DemoHandler(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-def answer_after_error(conversation: Conversation) -> Reply:
-    """What follows errors that were asked for a number of times."""
-    return Reply((Text(f"It works again, after the error you asked for: {conversation.prompt}"),))
+def goes_wrong(reply: Answer) -> bool:
+    return isinstance(reply, ErrorReply) or reply.fault is not None
+
+
+def answer_after_trouble(conversation: Conversation) -> Reply:
+    """What follows failures that were asked for a number of times."""
+    return Reply((Text(f"It works again, after what you asked for: {conversation.prompt}"),))

@@ -12,7 +12,7 @@ This is the **demo**: no model is behind it, your words choose what happens. Try
 | `run bash touch demo.txt` | a command that asks first |
 | `question` | you are asked something |
 | `markdown`, `thinking`, `long 2000` | more kinds of output |
-| `error 429`, `error 529 once`, `cut`, `stall 20` | what trouble looks like |
+| `error 403`, `error 529 once`, `cut once`, `stall 20` | what trouble looks like |
 
 With an API key in place of the demo, the same portal runs the real Claude Code.
 """

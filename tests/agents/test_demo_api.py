@@ -282,6 +282,12 @@ def test_an_error_once_is_followed_by_an_answer(server):
     assert [say(server, "error 529 once")[0] for _ in range(3)] == [529, 200, 200]
 
 
+def test_a_cut_once_is_followed_by_a_whole_stream(server):
+    with pytest.raises(http.client.IncompleteRead):
+        say(server, "cut once", stream=True)
+    assert read_events(say(server, "cut once", stream=True)[2])[-1]["type"] == "message_stop"
+
+
 def test_an_error_has_the_apis_shape(server):
     status, headers, raw = say(server, "error 429")
     assert (status, headers["retry-after"]) == (429, "1")
