@@ -63,7 +63,11 @@ class ContainerRefused(ContainerError):
 
 @dataclass(frozen=True)
 class ContainerState:
-    """What the engine says. Times are its RFC 3339 texts, None for never."""
+    """What the engine says. Times are its RFC 3339 texts, None for never.
+
+    `oom_killed` may be false although memory ended the CLI (engines on cgroup v1 miss it), and true
+    although only a command of the agent was killed; the entrypoint's `cam_error` line is surer.
+    """
 
     status: str
     exit_code: int | None

@@ -196,12 +196,21 @@ def test_the_image_has_no_setuid_file_and_no_package_manager(image):
     assert b"/usr/bin/git" in run(image, ["-c", "find /usr/bin -name git"], **options)
 
 
-def test_a_cli_over_its_memory_is_killed_and_said_to_be(spec, serve_api):
+def test_a_cli_over_its_memory_is_killed_and_said_to_be_so(spec, serve_api):
     serve_api()
     replace_cli(spec, "#!/usr/bin/env python3\nx = bytearray(200 << 20)\n")
     small = replace(spec, memory_bytes=64 << 20, environment=WORKSPACE_FIRST)
-    state = wait_for_end(launch(small))
-    assert (state.oom_killed, state.exit_code) == (True, 137)
+    container_id = launch(small)
+    assert "more memory than its limit" in json.loads(output_of(container_id))["reason"]
+    assert wait_for_end(container_id).exit_code == 137
+
+
+def test_a_cli_that_is_killed_otherwise_is_not_said_to_have_used_memory(spec, serve_api):
+    serve_api()
+    replace_cli(spec, "#!/bin/sh\nkill -9 $$\n")
+    container_id = launch(replace(spec, environment=WORKSPACE_FIRST))
+    assert output_of(container_id) == ""
+    assert wait_for_end(container_id).exit_code == 137
 
 
 def test_the_engine_reports_the_options_that_were_given(spec):
