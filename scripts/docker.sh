@@ -4,7 +4,9 @@
 readonly DOCKERD_LOG=/var/log/cam-dockerd.log
 readonly ENGINE_TIMEOUT_SECONDS=40
 
-engine_answers() { docker info >/dev/null 2>&1; }
+engine_answers() { docker ps --quiet >/dev/null 2>&1; }
+
+refuses_this_user() { [[ $(docker ps --quiet 2>&1 >/dev/null) == *"permission denied"* ]]; }
 
 have_docker() {
     if ! command -v docker >/dev/null; then
@@ -23,7 +25,7 @@ have_docker() {
 
 # Fails if an engine runs that this user may not use.
 refuse_without_permission() {
-    [[ $(docker info 2>&1 >/dev/null) == *"permission denied"* ]] || return 0
+    refuses_this_user || return 0
     fail "an engine runs, but $(id -un) may not use it" \
         "sudo usermod -aG docker $(id -un)    (who is in this group can become root on this machine)" \
         "Then log out and in again, or start a shell by: newgrp docker" \
@@ -64,7 +66,7 @@ start_dockerd() {
 # wait_for_engine SECONDS: returns 0 as soon as an engine is there, also one that only refuses this user.
 wait_for_engine() {
     local end=$((SECONDS + $1))
-    until engine_answers || [[ $(docker info 2>&1 >/dev/null) == *"permission denied"* ]]; do
+    until engine_answers || refuses_this_user; do
         [[ $SECONDS -lt $end ]] || return 1
         sleep 0.3
     done
