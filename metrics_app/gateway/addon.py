@@ -36,7 +36,7 @@ from metrics_app.gateway.upstream import (
 logger = logging.getLogger("cam.gateway")
 
 WATCH_SECONDS = 0.2
-# An answer ends for the agent once its usage line is on disk, or after this time.
+# An answer ends for the agent once its usage line is on disk, or, on a full disk, after this time.
 SPOOL_WAIT_SECONDS = 2.0
 # A refused request is read to its end before it is answered; the model API's own limit is 32 MB.
 MAX_REFUSED_BODY_BYTES = 32 * 1024 * 1024
@@ -247,13 +247,20 @@ class Gateway:
             content_encoding=headers.get("content-encoding", ""),
             request_id=headers.get("request-id", ""),
         )
-        response.stream = tap(attempt.see_response)
+        # An answer in one piece is kept until its line is safe; see `response`.
+        if attempt.is_streamed:
+            response.stream = tap(attempt.see_response)
 
     async def response(self, flow: http.HTTPFlow) -> None:
-        """The regular end. The last byte is held back until the usage line is safe."""
+        """The regular end, held back until the usage line is on disk.
+
+        So an agent never holds a whole answer, or the last chunk of a stream, that was not noted.
+        """
         attempt: Attempt | None = flow.metadata.get(_ATTEMPT)
         if attempt is None:
             return
+        if not attempt.is_streamed and flow.response is not None:
+            tap(attempt.see_response)(flow.response.raw_content or b"")
         line = self._take_line(attempt, None)
         if line is not None:
             written = asyncio.wrap_future(self._spool.put(line))

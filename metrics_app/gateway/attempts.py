@@ -94,6 +94,8 @@ class Attempt:
         self.status = status
         self.request_id = request_id[:MAX_ID_CHARACTERS] or None
         self.is_streamed = is_event_stream(content_type)
+        if not self.is_streamed:
+            self._first_byte = self.clock()
         self._reader = make_reader(
             status=status, content_type=content_type, content_encoding=content_encoding
         )
