@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
+from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.db import SessionStore
 
 from agents import fragments
 from agents.doorbells import AgentChanged, agent_group, owner_group
@@ -18,6 +21,7 @@ from agents.tokens import user_of_authorization
 
 NOT_FOUND = 4404
 LIST_EVERY_SECONDS = 0.5
+CHECK_EVERY_SECONDS = 15.0
 
 
 class AgentConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -28,9 +32,8 @@ class AgentConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.feed: AgentFeed | None = None
         self.agent_id: UUID = self.scope["url_route"]["kwargs"]["agent_id"]
         self._sending = asyncio.Lock()
-        user = await self.get_user()
         cursor = _cursor(self.scope["query_string"])
-        if cursor is None or not await _is_visible(self.agent_id, user):
+        if cursor is None or not await self._may_watch():
             await self.close(NOT_FOUND)
             return
         self.cursor = cursor
@@ -49,17 +52,29 @@ class AgentConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.feed.wake()
 
     async def show(self, update: Update) -> None:
+        if (
+            time.monotonic() > self._checked_at + CHECK_EVERY_SECONDS
+            and not await self._may_watch()
+        ):
+            await self.close(NOT_FOUND)
+            return
         async with self._sending:
             if update.after == self.cursor:
                 await self._send_update(update)
             elif update.seq > self.cursor:
                 await self._read_until_present()
 
+    async def _may_watch(self) -> bool:
+        """Is the user still signed in, enabled, and shown this agent?"""
+        self._checked_at = time.monotonic()
+        agents = Agent.objects.visible_to(await self.get_user())
+        return await agents.filter(pk=self.agent_id).aexists()
+
     async def agent_gone(self) -> None:
         await self.close(NOT_FOUND)
 
     async def get_user(self) -> User | AnonymousUser:
-        return self.scope["user"]  # type: ignore[no-any-return]
+        return await _user_of_session(self.scope)
 
     async def send_update(self, update: Update) -> None:
         raise NotImplementedError
@@ -148,14 +163,14 @@ class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.accept()
         self._task: asyncio.Task[None] | None = None
         self._group = ""
-        user = self.scope["user"]
+        user = await _user_of_session(self.scope)
         if not user.is_authenticated:
             await self.close(NOT_FOUND)
             return
         self._wake = asyncio.Event()
         self._group = owner_group(user.pk)
         await self.channel_layer.group_add(self._group, self.channel_name)
-        self._task = asyncio.create_task(self._run(user))
+        self._task = asyncio.create_task(self._run())
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002
         if self._task is not None:
@@ -165,9 +180,13 @@ class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def agent_changed(self, message: AgentChanged) -> None:  # noqa: ARG002
         self._wake.set()
 
-    async def _run(self, user: User) -> None:
+    async def _run(self) -> None:
         shown = ""
         while True:
+            user = await _user_of_session(self.scope)
+            if not user.is_authenticated:
+                await self.close(NOT_FOUND)
+                return
             html = await database_sync_to_async(_list_rows)(user)
             if html != shown:
                 shown = html
@@ -186,9 +205,11 @@ def _cursor(query_string: bytes) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-async def _is_visible(agent_id: UUID, user: User | AnonymousUser) -> bool:
-    return await Agent.objects.visible_to(user).filter(pk=agent_id).aexists()
+async def _user_of_session(scope: dict[str, Any]) -> User | AnonymousUser:
+    """Who the cookie's session belongs to now: not after a logout, nor where the user is disabled."""
+    session = SessionStore(scope["session"].session_key)
+    return await get_user({"session": session})  # type: ignore[no-any-return]
 
 
-def _list_rows(user: User) -> str:
+def _list_rows(user: User | AnonymousUser) -> str:
     return fragments.render_list_rows(Agent.objects.visible_to(user), oob=True)

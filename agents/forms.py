@@ -7,7 +7,7 @@ from django.conf import settings
 from agents.approval_cards import Question
 from agents.models import EditMode
 from agents.services.approvals import Scope
-from agents.services.talk import MAX_PROMPT_CHARACTERS
+from agents.services.checks import MAX_PROMPT_CHARACTERS
 
 MAX_MESSAGE_CHARACTERS = 5_000
 MAX_ANSWER_CHARACTERS = 2_000

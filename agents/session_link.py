@@ -262,24 +262,21 @@ class SessionLink:
     def _end_reason(self, state: containers.ContainerState | None) -> str:
         if state is None:
             return "the container was removed"
-        if state.oom_killed:
-            return "out of memory: the container reached its memory limit"
-        if state.exit_code == 0:
-            return "the CLI ended"
-        if state.exit_code == 143:
-            return "stopped"
-        if state.exit_code == 137:
-            return "killed from outside (the engine was restarted, or somebody killed it)"
-        return f"exit code {state.exit_code}. {self._last_output()}".strip()
+        return self._own_words() or {
+            0: "the CLI ended",
+            143: "stopped",
+            137: "killed from outside: the engine was restarted, or somebody killed it",
+        }.get(state.exit_code or 0, f"exit code {state.exit_code}. {self._last_output()}".strip())
+
+    def _own_words(self) -> str:
+        """What the entrypoint said of a container that cannot work, or ran out of memory."""
+        events = SessionEvent.objects.filter(session=self.session, kind="cam_error")
+        last = events.order_by("-seq").first()
+        return str(last.payload.get("reason", ""))[:2000] if last else ""
 
     def _last_output(self) -> str:
-        lines = SessionEvent.objects.filter(
-            session=self.session, kind__in=["raw", "cam_error"]
-        ).order_by("-seq")[:5]
-        texts = [
-            str(event.payload.get("reason") or event.payload.get("text", "")) for event in lines
-        ]
-        return "\n".join(reversed(texts))[-2000:]
+        events = SessionEvent.objects.filter(session=self.session, kind="raw").order_by("-seq")[:5]
+        return "\n".join(str(event.payload["text"]) for event in reversed(events))[-2000:]
 
     def _detach(self) -> None:
         if self._stdin is not None:

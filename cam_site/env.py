@@ -1,5 +1,6 @@
 """Environment values, checked where they are read: a wrong one stops the start and names its variable."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -95,8 +96,8 @@ def absolute_path(raw: str) -> Path:
 
 
 def path_under(base: Path) -> Callable[[str], Path]:
-    """A path; a relative one is taken from `base`."""
-    return lambda raw: (base / Path(raw).expanduser()).resolve()
+    """A path; a relative one is taken from `base`. Links stay: a venv's python is one."""
+    return lambda raw: Path(os.path.abspath(base / Path(raw).expanduser()))
 
 
 def existing_file(base: Path) -> Callable[[str], Path]:

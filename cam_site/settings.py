@@ -19,6 +19,7 @@ environ.Env.read_env(str(BASE_DIR / ".env"))
 # Where things live
 CAM_DATA_DIR = read("CAM_DATA_DIR", env.path_under(BASE_DIR), "data")
 CAM_METRICS_DIR = read("CAM_METRICS_DIR", env.path_under(BASE_DIR), str(CAM_DATA_DIR / "usage"))
+CAM_SPOOL_KEEP_DAYS = read("CAM_SPOOL_KEEP_DAYS", env.integer(at_least=1, at_most=3650), "30")
 CAM_POLICY_DIR = CAM_DATA_DIR / "gateway" / "policy"
 CAM_SOCKETS_DIR = CAM_DATA_DIR / "gateway" / "sockets"
 CAM_MANAGED_SETTINGS_DIR = CAM_DATA_DIR / "managed-settings"
@@ -116,6 +117,7 @@ INSTALLED_APPS = [
     "csp",
     "django_celery_beat",
     "django_htmx",
+    "ninja",
     "template_partials",
     "agents",
     "metrics_app",
@@ -269,6 +271,8 @@ if CAM_HTTPS:
     SECURE_SSL_REDIRECT = True
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# HSTS for sub-domains and browsers' preload lists are for the owner of the whole domain to promise.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 
 LOGGING = {

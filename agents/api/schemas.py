@@ -8,7 +8,7 @@ from ninja import Field, Schema
 from pydantic import AfterValidator, ConfigDict, model_validator
 
 from agents.models import ApprovalRequest
-from agents.services.talk import MAX_PROMPT_CHARACTERS
+from agents.services.checks import MAX_PROMPT_CHARACTERS
 
 MAX_ID = 2**63 - 1
 EditModeName = Literal["ask", "off", "turn", "session"]
@@ -36,7 +36,12 @@ class LaunchBody(Body):
         description="A folder beneath one of your workspace roots.",
         examples=["/srv/workspaces/shop"],
     )
-    model: Text = Field(max_length=100, examples=["claude-sonnet-5-5"])
+    model: Text = Field(
+        "",
+        max_length=100,
+        description="Without one, the site's first.",
+        examples=["claude-sonnet-5-5"],
+    )
     name: Text = Field("", max_length=100, examples=["Fix the cart"])
     edit_mode: EditModeName = Field("ask", examples=["ask"])
     prompt: Text = Field(

@@ -10,6 +10,7 @@ from django.utils import timezone
 from agents.errors import AlreadyDecided, InvalidRequest
 from agents.models import Agent, ApprovalRequest, Decision, EditMode, Status
 from agents.services.bells import ring_everyone
+from agents.services.checks import check_edit_mode
 
 Scope = Literal["once", "turn", "session"]
 
@@ -55,8 +56,12 @@ def deny_approval(approval: ApprovalRequest, *, user: User, message: str = "") -
         _decide_first(approval, Decision.DENIED, user=user, message=message.strip())
 
 
-def set_edit_mode(agent: Agent, mode: EditMode, *, user: User) -> None:
-    """Change who answers edits from now on; edits that wait are answered by the new mode."""
+def set_edit_mode(agent: Agent, mode: str, *, user: User) -> None:
+    """Change who answers edits from now on; edits that wait are answered by the new mode.
+
+    Raises InvalidRequest.
+    """
+    check_edit_mode(mode)
     with transaction.atomic():
         Agent.objects.filter(pk=agent.pk).update(edit_mode=mode)
         for approval in agent.approvals.pending():

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from agents.errors import AlreadyRunning, InvalidRequest, LimitReached, NotRunning, WorkspaceProblem
+from agents.errors import AlreadyRunning, LimitReached, NotRunning, WorkspaceProblem
 from agents.models import (
     Agent,
     AgentSession,
@@ -20,6 +20,7 @@ from agents.models import (
 )
 from agents.models.agent import ENDED_STATUSES, LIVE_STATUSES
 from agents.services.bells import ring_everyone
+from agents.services.checks import check_edit_mode, check_model, check_prompt_length
 from agents.workspaces import WorkspaceError, confine
 
 
@@ -37,7 +38,7 @@ def launch_agent(
     *,
     owner: User,
     workspace: str,
-    model: str,
+    model: str = "",
     name: str = "",
     edit_mode: str = EditMode.ASK,
     prompt: str = "",
@@ -45,12 +46,14 @@ def launch_agent(
 ) -> Agent:
     """Create an agent on a folder beneath one of the owner's roots and start it.
 
+    Without a model it gets the site's first.
+
     Raises WorkspaceProblem, LimitReached or InvalidRequest.
     """
-    if model not in settings.CAM_MODELS:
-        raise InvalidRequest(f"unknown model; this site offers {', '.join(settings.CAM_MODELS)}")
-    if edit_mode not in EditMode.values:
-        raise InvalidRequest(f"unknown edit mode; expected one of {', '.join(EditMode.values)}")
+    model = model or settings.CAM_MODELS[0]
+    check_model(model)
+    check_edit_mode(edit_mode)
+    check_prompt_length(prompt)
     roots = [root.path for root in WorkspaceRoot.objects.visible_to(owner)]
     try:
         folder = confine(workspace, roots)
@@ -151,6 +154,7 @@ def end_session(session: AgentSession, *, exit_code: int | None, reason: str, fa
 
 
 def _check_limit(owner: User) -> None:
+    User.objects.select_for_update().get(pk=owner.pk)  # two launches at once take turns
     running = Agent.objects.visible_to(owner).filter(status__in=LIVE_STATUSES).count()
     if running >= settings.CAM_MAX_AGENTS_PER_USER:
         raise LimitReached(

@@ -1,15 +1,13 @@
 """What people say to an agent: prompts, interrupts, another model."""
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from agents.errors import InvalidRequest, NotRunning
 from agents.models import Agent, AgentSession, ControlRequest, Prompt
 from agents.services.bells import ring_everyone
+from agents.services.checks import check_model, check_prompt_length
 from agents.services.life import resume_agent
-
-MAX_PROMPT_CHARACTERS = 200_000
 
 
 def send_prompt(
@@ -21,8 +19,7 @@ def send_prompt(
     """
     if not text.strip():
         raise InvalidRequest("The prompt is empty.")
-    if len(text) > MAX_PROMPT_CHARACTERS:
-        raise InvalidRequest(f"The prompt is longer than {MAX_PROMPT_CHARACTERS:,} characters.")
+    check_prompt_length(text)
     with transaction.atomic():
         agent.refresh_from_db(fields=["status"])
         prompt = Prompt.objects.create(agent=agent, author=author, text=text, source=source)
@@ -39,8 +36,7 @@ def interrupt_agent(agent: Agent) -> ControlRequest:
 
 def set_model(agent: Agent, model: str) -> None:
     """Use `model` from the next call on. Raises InvalidRequest."""
-    if model not in settings.CAM_MODELS:
-        raise InvalidRequest(f"unknown model; this site offers {', '.join(settings.CAM_MODELS)}")
+    check_model(model)
     with transaction.atomic():
         Agent.objects.filter(pk=agent.pk).update(model=model)
         if agent.sessions.open().exists():

@@ -3,7 +3,7 @@ import pytest
 from agents.errors import InvalidRequest, LimitReached, NotRunning
 from agents.models import Agent, ControlRequest, Delivery, Prompt, Status
 from agents.services import interrupt_agent, send_prompt, set_model
-from agents.services.talk import MAX_PROMPT_CHARACTERS
+from agents.services.checks import MAX_PROMPT_CHARACTERS
 
 
 def test_prompt_waits_for_the_bridge(agent, alice):

@@ -1,5 +1,6 @@
 """A whole portal in a folder of its own, on free ports: real processes, each killable."""
 
+import logging
 import os
 import shutil
 import signal
@@ -11,6 +12,8 @@ import time
 from pathlib import Path
 
 import httpx
+
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 PROJECT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
@@ -47,6 +50,7 @@ class Stack:
         self.processes: dict[str, subprocess.Popen] = {}
         self.environment = {
             **os.environ,
+            "DJANGO_SETTINGS_MODULE": "cam_site.settings",
             "CAM_DATA_DIR": str(self.data),
             "CAM_METRICS_DIR": "",
             "CAM_REDIS_URL": "",
@@ -66,6 +70,7 @@ class Stack:
 
     def prepare(self) -> None:
         self.data.mkdir(mode=0o700, parents=True)
+        self.workspaces.mkdir()
         for parent in (self.folder, *self.folder.parents):
             if parent.stat().st_mode & 0o005 != 0o005 and parent != Path("/"):
                 parent.chmod(parent.stat().st_mode | 0o005)
@@ -140,7 +145,7 @@ class Stack:
 
     def answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/accounts/login/").status_code == 200
+            return httpx.get(f"{self.url}/api/agents").status_code == 401
         except httpx.TransportError:
             return False
 
@@ -163,7 +168,7 @@ class Stack:
     def workspace(self, name: str, files: dict[str, str] | None = None) -> Path:
         """A folder of the agents' uid with files in it."""
         folder = self.workspaces / name
-        folder.mkdir(parents=True)
+        folder.mkdir()
         for file, text in (files or {"hello.txt": "hello world\n"}).items():
             (folder / file).write_text(text)
         for path in (folder, *folder.rglob("*")):
@@ -210,7 +215,8 @@ class Client:
         return response.json() if response.content else None
 
     def launch(self, workspace: Path, prompt: str = "", **fields: object) -> str:
-        return self.post("", workspace=str(workspace), prompt=prompt, **fields)["id"]
+        body = {"workspace": str(workspace), "prompt": prompt, "model": "claude-opus-5-5"}
+        return self.post("", **(body | fields))["id"]
 
     def status(self, agent_id: str) -> str:
         return self.get(f"/{agent_id}")["status"]
@@ -229,12 +235,12 @@ class Client:
         while True:
             page = self.get(f"/{agent_id}/history?after={after}&limit=500")
             events += page["events"]
-            if not page["events"] or page.get("next") is None:
+            if page["next_after"] is None:
                 return events
-            after = page["next"]
+            after = page["next_after"]
 
     def approval(self, agent_id: str) -> dict:
         return wait_for(
-            lambda: self.get(f"/{agent_id}/approvals?state=pending"),
+            lambda: self.get(f"/{agent_id}/approvals?state=pending")["approvals"],
             message=lambda: f"no approval\n{self.stack.logs()}",
         )[0]

@@ -1,0 +1,238 @@
+import json
+
+import pytest
+
+from agents.batching import FramedLine
+from agents.models import (
+    Agent,
+    ApprovalRequest,
+    ControlRequest,
+    Decision,
+    Delivery,
+    LiveText,
+    Prompt,
+    SessionEvent,
+)
+from agents.recorder import Recorder, initialize_id
+from agents.stream_json import UnknownRequest
+from tests.agents.factories import make_approval
+
+TIMES = (f"2026-01-01T00:00:00.{number:09d}Z" for number in range(1, 10**6))
+
+
+def framed(**payload):
+    return FramedLine("stdout", next(TIMES), json.dumps(payload).encode())
+
+
+def delta(text, **fields):
+    event = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": text}}
+    return framed(type="stream_event", event=event, **fields)
+
+
+def asks(tool="Edit", request_id="r1"):
+    request = {"subtype": "can_use_tool", "tool_name": tool, "input": {"file_path": "a"}}
+    return framed(type="control_request", request_id=request_id, request=request)
+
+
+TURN = {"type": "system", "subtype": "init"}
+RESULT = {"type": "result", "subtype": "success"}
+
+
+@pytest.fixture
+def recorder(session):
+    return Recorder(session)
+
+
+@pytest.fixture
+def status(agent):
+    return lambda: Agent.objects.get(pk=agent.pk).status
+
+
+def test_lines_become_events_numbered_without_gaps(recorder, agent):
+    recorder.record([framed(type="assistant", n=1), delta("x"), framed(type="news")])
+    recorder.record([FramedLine("stderr", next(TIMES), b"warning")])
+    events = list(SessionEvent.objects.values_list("seq", "kind"))
+    assert events == [(1, "assistant"), (2, "news"), (3, "raw")]
+    assert Agent.objects.get(pk=agent.pk).last_seq == 3
+
+
+def test_cursor_moves_with_the_rows(recorder, session):
+    line = framed(type="assistant")
+    recorder.record([line])
+    session.refresh_from_db()
+    assert session.log_cursor == line.timestamp
+
+
+def test_failed_batch_leaves_nothing_behind(recorder, session, agent, monkeypatch):
+    monkeypatch.setattr(Recorder, "_save_status", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        recorder.record([delta("half"), framed(**TURN)])
+    monkeypatch.undo()
+    session.refresh_from_db()
+    assert (session.log_cursor, SessionEvent.objects.count()) == ("", 0)
+    recorder.record([delta("whole")])
+    assert LiveText.objects.get(agent=agent).text == "whole"
+
+
+def test_live_text_grows_and_ends_with_its_block(recorder, agent):
+    live = lambda: LiveText.objects.get(agent=agent).text  # noqa: E731
+    recorder.record([delta("Hello "), delta("world"), delta("no", parent_tool_use_id="t")])
+    assert live() == "Hello world"
+    recorder.record([framed(type="assistant", parent_tool_use_id="t")])
+    assert live() == "Hello world"
+    recorder.record([framed(type="assistant")])
+    assert live() == ""
+
+
+def test_live_text_goes_on_with_the_next_bridge(recorder, session, agent):
+    recorder.record([delta("Hello ")])
+    Recorder(session).record([delta("again")])
+    assert LiveText.objects.get(agent=agent).text == "Hello again"
+
+
+def test_status_follows_the_protocol(recorder, session, agent, status):
+    Agent.objects.update(status="starting")
+    answer = {"subtype": "success", "request_id": initialize_id(session)}
+    recorder.record([framed(type="control_response", response=answer)])
+    assert status() == "idle"
+    recorder.record([framed(**TURN)])
+    assert status() == "working"
+    recorder.record([framed(**RESULT)])
+    assert status() == "idle"
+
+
+@pytest.mark.parametrize("ended", ["stopping", "stopped", "failed"])
+def test_output_does_not_bring_back_an_agent_that_stops(recorder, status, ended):
+    Agent.objects.update(status=ended)
+    recorder.record([framed(**TURN)])
+    assert status() == ended
+
+
+def test_turn_makes_the_conversation_resumable(recorder, agent):
+    assert not agent.has_conversation
+    recorder.record([framed(**TURN)])
+    assert Agent.objects.get(pk=agent.pk).has_conversation
+
+
+def test_edit_waits_for_a_person(recorder, status):
+    recorder.record([framed(**TURN), asks()])
+    approval = ApprovalRequest.objects.get()
+    assert (approval.tool_name, approval.decision) == ("Edit", Decision.PENDING)
+    assert status() == "needs_you"
+
+
+@pytest.mark.parametrize(
+    ("mode", "decision"),
+    [("off", "denied"), ("turn", "allowed"), ("session", "allowed")],
+)
+def test_edit_mode_answers_edits_but_not_commands(recorder, mode, decision, status):
+    Agent.objects.update(edit_mode=mode)
+    recorder.record([asks("Write", "r1")])
+    approval = ApprovalRequest.objects.get()
+    assert (approval.decision, approval.decided_by) == (decision, None)
+    assert status() == "working"
+    recorder.record([asks("Bash", "r2")])
+    assert ApprovalRequest.objects.get(request_id="r2").decision == "pending"
+    assert status() == "needs_you"
+
+
+def test_repeated_request_is_one_approval(recorder):
+    recorder.record([asks(), asks()])
+    assert ApprovalRequest.objects.count() == 1
+
+
+def test_withdrawn_request_waits_no_longer(recorder, status):
+    recorder.record([framed(**TURN), asks()])
+    recorder.record([framed(type="control_cancel_request", request_id="r1")])
+    assert ApprovalRequest.objects.get().decision == "withdrawn"
+    assert status() == "working"
+
+
+def test_end_of_turn_ends_what_belongs_to_it(recorder, agent, status):
+    Agent.objects.update(edit_mode="turn")
+    recorder.record([framed(**TURN), asks("Bash"), delta("half")])
+    recorder.record([framed(**RESULT)])
+    agent.refresh_from_db()
+    assert (agent.edit_mode, agent.status) == ("ask", "idle")
+    assert ApprovalRequest.objects.get().decision == "withdrawn"
+    assert LiveText.objects.get(agent=agent).text == ""
+
+
+def test_session_mode_outlives_the_turn(recorder, agent):
+    Agent.objects.update(edit_mode="session")
+    recorder.record([framed(**RESULT)])
+    assert Agent.objects.get(pk=agent.pk).edit_mode == "session"
+
+
+@pytest.mark.parametrize(
+    ("state", "delivery"),
+    [
+        ("queued", "received"),
+        ("started", "started"),
+        ("completed", "done"),
+        ("cancelled", "cancelled"),
+    ],
+)
+def test_receipts_move_the_prompt(recorder, agent, alice, state, delivery):
+    prompt = Prompt.objects.create(agent=agent, author=alice, text="x", delivery="sent")
+    recorder.record([framed(type="command_lifecycle", command_uuid=str(prompt.pk), state=state)])
+    prompt.refresh_from_db()
+    assert prompt.delivery == delivery
+
+
+@pytest.mark.parametrize("uuid", ["", "nonsense", "00000000-0000-4000-8000-000000000000", 5, None])
+def test_receipt_of_nothing_known_is_quiet(recorder, uuid):
+    recorder.record([framed(type="command_lifecycle", command_uuid=uuid, state="started")])
+    assert Prompt.objects.count() == 0
+
+
+def test_receipt_names_no_prompt_of_another_agent(recorder, alice):
+    from tests.agents.factories import make_agent
+
+    other = Prompt.objects.create(agent=make_agent(alice), author=alice, text="x")
+    recorder.record([framed(type="command_lifecycle", command_uuid=str(other.pk), state="started")])
+    other.refresh_from_db()
+    assert other.delivery == "queued"
+
+
+def test_echo_of_a_decision_is_its_receipt(recorder, session):
+    approval = make_approval(session, decision="allowed", delivery="sent")
+    response = {"subtype": "success", "request_id": approval.request_id}
+    recorder.record([framed(type="control_response", response=response)])
+    approval.refresh_from_db()
+    assert approval.delivery == Delivery.RECEIVED
+
+
+@pytest.mark.parametrize(("error", "delivery"), [(None, "done"), ("no such model", "failed")])
+def test_answer_to_a_control_request(recorder, session, error, delivery):
+    request = ControlRequest.objects.create(session=session, kind="set_model", delivery="sent")
+    response = {"request_id": str(request.pk), "error": error}
+    recorder.record([framed(type="control_response", response=response)])
+    request.refresh_from_db()
+    assert (request.delivery, request.error) == (delivery, error or "")
+
+
+def test_unknown_request_is_handed_back(recorder):
+    line = framed(type="control_request", request_id="x", request={"subtype": "mcp_message"})
+    assert recorder.record([line]) == [UnknownRequest("x", "mcp_message")]
+
+
+def test_oversized_line_is_noted(recorder):
+    recorder.record([FramedLine("stdout", next(TIMES), b"\x00head", dropped_bytes=95)])
+    event = SessionEvent.objects.get()
+    assert event.kind == "oversized"
+    assert event.payload == {"bytes": 100, "text": "\ufffdhead"}
+
+
+def test_malformed_timestamp_is_replaced_by_now(recorder):
+    recorder.record([FramedLine("stdout", "yesterday", b"{}")])
+    assert SessionEvent.objects.get().created_at
+
+
+def test_note_keeps_the_cursor(recorder, session):
+    recorder.record([framed(type="assistant")])
+    cursor = session.log_cursor
+    recorder.note("Session 1 ended")
+    session.refresh_from_db()
+    assert session.log_cursor == cursor
+    assert SessionEvent.objects.get(seq=2).payload == {"text": "Session 1 ended"}

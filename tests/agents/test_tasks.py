@@ -1,0 +1,202 @@
+import json
+import os
+
+import pytest
+from django.utils import timezone
+
+from agents import containers, tasks
+from agents.models import Agent, AgentSession, Prompt, WorkspaceRoot
+from agents.policies import policy_path, socket_dir, write_policy
+
+
+class Engine:
+    """Stands where the Docker verbs are, and remembers what it was asked."""
+
+    def __init__(self):
+        self.calls = []
+        self.error = None
+        self.ours = []
+
+    def create(self, options):
+        self.calls.append(("create", options))
+        if self.error:
+            raise self.error
+        return "c1"
+
+    def start(self, container_id):
+        self.calls.append(("start", container_id))
+
+    def stop(self, container_id, *, timeout_seconds):
+        self.calls.append(("stop", container_id))
+
+    def remove(self, container_id):
+        self.calls.append(("remove", container_id))
+
+    def remove_home(self, name):
+        self.calls.append(("remove_home", name))
+
+    def list_ours(self, node):
+        return self.ours
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    engine = Engine()
+    for name in ("create", "start", "stop", "remove", "remove_home", "list_ours"):
+        monkeypatch.setattr(containers, name, getattr(engine, name))
+    return engine
+
+
+@pytest.fixture
+def starting(session, tmp_path, settings):
+    """A session whose agent waits for its container, on a folder of an ordinary user."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    os.chown(folder, 1000, 1000)
+    WorkspaceRoot.objects.create(path=str(tmp_path))
+    settings.CAM_SOCKETS_DIR = tmp_path / "sockets"
+    settings.CAM_GATEWAY_PUBLIC_DIR = tmp_path / "public"
+    settings.CAM_MANAGED_SETTINGS_DIR = tmp_path / "managed"
+    for path in (socket_dir(session.agent_id) / "gateway.sock", tmp_path / "public/ca.pem"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    Agent.objects.update(status="starting", workspace=str(folder))
+    return session
+
+
+def agent_of(session):
+    return Agent.objects.get(pk=session.agent_id)
+
+
+def test_start_creates_a_hardened_container(starting, engine, settings):
+    tasks.start_session(starting.pk)
+    starting.refresh_from_db()
+    assert starting.container_id == "c1"
+    (_, options), started = engine.calls
+    assert started == ("start", "c1")
+    assert options["network_mode"] == "none"
+    assert options["user"] == "1000:1000"
+    managed = json.loads((settings.CAM_MANAGED_SETTINGS_DIR / "managed-settings.json").read_text())
+    assert "Read" in managed["permissions"]["allow"]
+    assert policy_path(starting.agent_id).exists()
+
+
+def test_first_start_names_the_conversation_and_a_later_one_resumes_it(starting, engine):
+    uuid = str(starting.agent.claude_session_uuid)
+    tasks.start_session(starting.pk)
+    assert f"--session-id={uuid}" in engine.calls[0][1]["command"]
+    AgentSession.objects.update(container_id="")
+    Agent.objects.update(has_conversation=True)
+    tasks.start_session(starting.pk)
+    assert f"--resume={uuid}" in engine.calls[2][1]["command"]
+
+
+def test_starting_twice_is_once(starting, engine):
+    tasks.start_session(starting.pk)
+    tasks.start_session(starting.pk)
+    assert len(engine.calls) == 2
+
+
+def test_session_that_is_gone_is_quiet(db, engine):
+    for task in (tasks.start_session, tasks.stop_session):
+        task(12345)
+    tasks.remove_agent("00000000-0000-4000-8000-000000000000")
+    assert engine.calls == []
+
+
+def test_start_after_a_stop_ends_the_session(starting, engine):
+    Agent.objects.update(status="stopping")
+    tasks.start_session(starting.pk)
+    assert engine.calls == []
+    assert agent_of(starting).status == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (containers.ImageMissing("no such image"), "agent_image/build"),
+        (containers.EngineUnavailable("no socket"), "Docker engine"),
+    ],
+)
+def test_engine_that_refuses_fails_the_agent_with_advice(starting, engine, error, words):
+    engine.error = error
+    tasks.start_session(starting.pk)
+    assert agent_of(starting).status == "failed"
+    assert words in agent_of(starting).status_reason
+
+
+def test_gateway_that_is_down_fails_the_agent_with_advice(starting, engine, monkeypatch):
+    (socket_dir(starting.agent_id) / "gateway.sock").unlink()
+    monkeypatch.setattr(tasks, "GATEWAY_WAIT_SECONDS", 0)
+    tasks.start_session(starting.pk)
+    assert "make status" in agent_of(starting).status_reason
+    assert engine.calls == []
+
+
+@pytest.mark.parametrize("change", ["root owns it", "gone", "no root of the user's"])
+def test_workspace_is_checked_again_at_the_start(starting, engine, change):
+    folder = agent_of(starting).workspace
+    if change == "root owns it":
+        os.chown(folder, 0, 0)
+    if change == "gone":
+        os.rmdir(folder)
+    if change == "no root of the user's":
+        WorkspaceRoot.objects.update(for_everyone=False)
+    tasks.start_session(starting.pk)
+    assert agent_of(starting).status == "failed"
+    assert engine.calls == []
+
+
+def test_stop_stops_the_container_and_leaves_the_rest_to_the_bridge(session, engine):
+    AgentSession.objects.update(container_id="c1")
+    Agent.objects.update(status="stopping")
+    tasks.stop_session(session.pk)
+    assert engine.calls == [("stop", "c1")]
+    assert agent_of(session).status == "stopping"
+
+
+def test_stop_before_the_container_ends_the_session(session, engine):
+    Agent.objects.update(status="stopping")
+    tasks.stop_session(session.pk)
+    assert engine.calls == []
+    assert agent_of(session).status == "stopped"
+
+
+def test_remove_takes_everything_but_the_agents_row(session, agent, alice, engine):
+    other = containers.ContainerSummary("c2", "x", "another", 1, "running")
+    engine.ours = [containers.ContainerSummary("c1", "x", str(agent.pk), 1, "running"), other]
+    Prompt.objects.create(agent=agent, author=alice, text="x")
+    write_policy(agent)
+    Agent.objects.update(deleted_at=timezone.now())
+    tasks.remove_agent(str(agent.pk))
+    assert engine.calls == [("remove", "c1"), ("remove_home", f"cam-home-{agent.pk}")]
+    assert (agent.sessions.count(), agent.prompts.count()) == (0, 0)
+    assert not policy_path(agent.pk).exists()
+    assert Agent.objects.filter(pk=agent.pk).exists()
+
+
+def test_agent_that_is_not_deleted_is_not_removed(agent, engine):
+    tasks.remove_agent(str(agent.pk))
+    assert engine.calls == []
+    assert agent.sessions.count() == 1
+
+
+def test_lost_work_is_found_in_the_rows(agent, session, sent_tasks, on_commit):
+    long_ago = timezone.now() - 2 * tasks.LOST_AFTER
+    with on_commit():
+        tasks.recover_lost_work()
+    assert sent_tasks == []
+    AgentSession.objects.update(created_at=long_ago)
+    with on_commit():
+        tasks.recover_lost_work()
+    assert sent_tasks == [("agents.tasks.start_session", [session.pk])]
+    AgentSession.objects.update(container_id="c1")
+    Agent.objects.update(status="stopping")
+    with on_commit():
+        tasks.recover_lost_work()
+    assert sent_tasks[1:] == [("agents.tasks.stop_session", [session.pk])]
+    AgentSession.objects.update(ended_at=long_ago)
+    Agent.objects.update(deleted_at=long_ago)
+    with on_commit():
+        tasks.recover_lost_work()
+    assert sent_tasks[2:] == [("agents.tasks.remove_agent", [str(agent.pk)])]
