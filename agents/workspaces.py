@@ -80,9 +80,10 @@ def read_text_beneath(root: str, relative_path: str, limit_bytes: int) -> str | 
             descriptor = os.open(parts[-1], READ_FLAGS, dir_fd=folder)
     except (OSError, UnicodeEncodeError):
         return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
         data = file.read(limit_bytes + 1)
     return None if len(data) > limit_bytes else data.decode(errors="replace")
 
