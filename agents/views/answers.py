@@ -60,10 +60,9 @@ def agent_action(
     An AgentError is an error too. The page itself changes by its socket, or by the redirect.
     """
 
-    @require_POST
-    @signed_in
-    @wraps(act)
-    def view(request: Request, agent_id: UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def view(
+        request: Request, /, agent_id: UUID, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponse:
         agent = get_agent(request, agent_id)
         try:
             error = act(request, agent, *args, **kwargs) or ""
@@ -71,7 +70,7 @@ def agent_action(
             error = str(exc)
         return answer(request, reverse("agent_detail", args=[agent.pk]), error)
 
-    return view
+    return wraps(act)(require_POST(signed_in(view)))
 
 
 def answer(request: Request, url: str, error: str = "") -> HttpResponse:

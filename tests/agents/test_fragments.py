@@ -195,6 +195,8 @@ def test_write_is_compared_with_the_workspace(alice, tmp_path):
 
 
 def test_write_outside_of_the_workspace_is_not_read(alice, tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/hostname").write_text("the workspace's own\n")
     session = make_session(make_agent(alice, workspace=str(tmp_path)))
     html = approval_html(session, "Write", {"file_path": "/etc/hostname", "content": "x"})
     assert 'class="line-delete"' not in html

@@ -43,6 +43,17 @@ def test_links_are_marked_and_open_elsewhere():
     assert html.count('target="_blank"') == 2
 
 
+@pytest.mark.parametrize("scheme", ["ftp", "tel", "javascript", "file", "data"])
+def test_other_schemes_lead_nowhere(scheme):
+    assert "href" not in markdown_to_html(f"[x]({scheme}:a)")
+
+
+def test_images_are_links_and_load_nothing():
+    html = markdown_to_html("![cat](https://a.example/cat.png)")
+    assert 'href="https://a.example/cat.png"' in html
+    assert "<img" not in html
+
+
 def test_markdown_has_tables_and_coloured_code():
     html = markdown_to_html("|a|\n|-|\n|1|\n\n```python\nprint(1)\n```")
     assert "<td>1</td>" in html
