@@ -387,17 +387,49 @@ def test_folders_of_agents_that_went_meanwhile_are_removed(make_gateway):
     assert gateway.socket_path(stays.agent_id).exists()
 
 
-def test_a_stream_in_flight_is_noted_when_the_gateway_is_stopped(make_gateway):
+def test_streams_in_flight_are_noted_when_the_gateway_is_stopped(make_gateway):
     slow = Upstream(pace=5)
     gateway = make_gateway(CAM_UPSTREAM_URL=slow.url)
     agent = gateway.add_agent()
-    connection = agent.open_https()
-    connection.request("POST", "/v1/messages", json.dumps(make_body(f"long {USAGE}", stream=True)))
-    connection.getresponse().read1(10)
+    body = json.dumps(make_body(f"long {USAGE}", stream=True))
+    connections = [agent.open_https() for _ in range(20)]
+    for connection in connections:
+        connection.request("POST", "/v1/messages", body)
+        connection.getresponse().read1(10)
     gateway.stop(signal.SIGTERM)
     slow.close()
-    line = agent.read_line()
-    assert (line["complete"], line["usage"]["input_tokens"]) == (False, 1200)
+    lines = gateway.read_lines()
+    assert len(lines) == 20
+    assert {(line["complete"], line["usage"]["input_tokens"]) for line in lines} == {(False, 1200)}
+
+
+@pytest.fixture
+def spool_trouble(make_gateway, upstream):
+    """A gateway whose spool cannot be written, and the file that is in its way."""
+    gateway = make_gateway(CAM_UPSTREAM_URL=upstream.url)
+    obstacle = gateway.data / "usage"
+    obstacle.rmdir()
+    obstacle.write_text("in the way")
+    return gateway, obstacle
+
+
+def test_an_answer_waits_for_its_line_but_not_for_ever(spool_trouble):
+    gateway, obstacle = spool_trouble
+    agent = gateway.add_agent()
+    started = time.monotonic()
+    assert agent.say("hello")[0] == 200
+    assert 1.5 < time.monotonic() - started < 4
+    obstacle.unlink()
+    assert agent.read_line()["status"] == 200
+
+
+def test_lines_that_cannot_be_written_in_the_end_are_in_the_log(spool_trouble):
+    gateway, _ = spool_trouble
+    agent = gateway.add_agent()
+    agent.say(USAGE)
+    gateway.stop(signal.SIGTERM)
+    assert "usage line not written" in gateway.read_log()
+    assert agent.agent_id in gateway.read_log().split("usage line not written")[1]
 
 
 def test_a_wrong_setting_stops_the_start_and_is_named(tmp_path):
