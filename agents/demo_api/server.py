@@ -26,7 +26,7 @@ from agents.demo_api.script import Answer, answer
 DEFAULT_PACE = 40.0
 MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_COUNTED_PROMPTS = 1000
-MODELS = ("claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5")
+MODELS = ("claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-4-5")
 
 
 class DemoServer(ThreadingHTTPServer):

@@ -1,14 +1,12 @@
 """Serves the scripted stand-in for the model API; agents.demo_api tells what it answers."""
 
-import os
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from agents.demo_api.server import DEFAULT_PACE, DemoServer
-
-DEFAULT_PORT = 8422
+from agents.demo_api.server import DemoServer
 
 
 class Command(BaseCommand):
@@ -16,10 +14,10 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", default=os.environ.get("CAM_DEMO_API_PORT") or DEFAULT_PORT)
+        parser.add_argument("--port", default=settings.CAM_DEMO_API_PORT)
         parser.add_argument(
             "--pace",
-            default=os.environ.get("CAM_DEMO_API_PACE") or DEFAULT_PACE,
+            default=settings.CAM_DEMO_API_PACE,
             help="words a second of an answer, 0 for no delay",
         )
 
