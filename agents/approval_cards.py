@@ -94,7 +94,7 @@ def _parse_question(raw: Mapping[str, Any]) -> Question:
 
 
 def _bounded(text: str) -> str:
-    """A command that does not fit is said to be longer: nobody allows what they have not seen."""
+    """A command that does not fit says by how much, so that nobody takes the part for the whole."""
     shown = plain(text[:MAX_COMMAND_CHARACTERS])
     left_out = len(text) - MAX_COMMAND_CHARACTERS
     return f"{shown}\n… {left_out:,} more characters" if left_out > 0 else shown
