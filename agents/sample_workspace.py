@@ -41,7 +41,9 @@ def make_default_root(root: Path, *, owner: Owner) -> None:
     """
     with tempfile.TemporaryDirectory(dir=root.parent) as scratch:
         made = Path(scratch) / root.name
-        shutil.copytree(SAMPLE, made / "sample", ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
+        shutil.copytree(
+            SAMPLE, made / "sample", ignore=shutil.ignore_patterns("__pycache__", ".*_cache")
+        )
         _commit_all(made / "sample")
         for path in [made, *made.rglob("*")]:
             os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
