@@ -258,6 +258,7 @@ class LogFollower:
     def __init__(self, response: Any, since: str) -> None:
         self._response = response
         self._since = since
+        self._last: dict[str, LogFrame] = {}
         self._is_closed = False
         # The client's read timeout would end a follow whenever an agent is silent for a while.
         self._socket: socket.socket = response.raw._fp.fp.raw._sock
@@ -270,13 +271,26 @@ class LogFollower:
                 stream_number, length = struct.unpack(">BxxxL", header)
                 timestamp, _, data = self._read(length).partition(b" ")
                 frame = LogFrame(timestamp.decode(), _STREAMS.get(stream_number, "stdout"), data)
-                if frame.timestamp > self._since:
+                if not self._is_repeated(frame):
+                    self._last[frame.stream] = frame
                     yield frame
         except (OSError, ValueError, urllib3.exceptions.HTTPError, AttributeError) as exc:
             if not self._is_closed:
                 raise EngineUnavailable(str(exc)) from exc
         finally:
             self._response.close()
+
+    def _is_repeated(self, frame: LogFrame) -> bool:
+        """Is it of the second before `since`, or did the engine tell it before?
+
+        Engines before version 23 repeat what they told when they rotate a log that is followed.
+        Within a stream time goes on with each line; only the pieces of one line share theirs.
+        """
+        last = self._last.get(frame.stream)
+        if last is None:
+            return frame.timestamp <= self._since
+        is_next_piece = frame.timestamp == last.timestamp and not last.data.endswith(b"\n")
+        return frame.timestamp <= last.timestamp and not is_next_piece
 
     def _read(self, length: int) -> bytes:
         """Return exactly `length` bytes, or none at the end of the log."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Count
 from django.template.loader import get_template
+from django.utils.html import format_html_join
 
 from agents.approval_cards import make_card
 from agents.models import Agent, ApprovalRequest, Decision, Delivery, EditMode, SessionEvent
@@ -44,7 +45,8 @@ def render_rows(events: Iterable[SessionEvent]) -> str:
     The page's cursor is the greater of its last row's `data-seq` and the transcript's `data-after`.
     """
     template = get_template("agents/_event.html")
-    return "".join(template.render({"row": row}) for row in make_rows(events))
+    rows = ((template.render({"row": row}),) for row in make_rows(events))
+    return format_html_join("", "{}", rows)
 
 
 def render_appended(rows_html: str) -> str:

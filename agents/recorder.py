@@ -55,6 +55,7 @@ class _Flush:
     status: Status | None = None
     events: list[SessionEvent] = field(default_factory=list)
     refused: list[stream_json.UnknownRequest] = field(default_factory=list)
+    known_uuids: set[UUID | None] = field(default_factory=set)
 
 
 class Recorder:
@@ -69,10 +70,12 @@ class Recorder:
 
     def record(self, lines: Sequence[FramedLine]) -> list[stream_json.UnknownRequest]:
         """Store a batch; returns the CLI's requests that somebody has to refuse."""
+        parsed = [(line, self._parse(line)) for line in lines]
         with transaction.atomic():
             flush = _Flush(self._locked_agent(), self._live_text)
-            for line in lines:
-                self._apply(line, flush)
+            flush.known_uuids = self._find_known([line for _, line in parsed])
+            for framed, line in parsed:
+                self._apply(framed, line, flush)
             self._save(flush, cursor=max(line.timestamp for line in lines))
         self._live_text = flush.live_text
         return flush.refused
@@ -81,23 +84,41 @@ class Recorder:
         """Add a line of the portal's own to the transcript."""
         with transaction.atomic():
             flush = _Flush(self._locked_agent(), "")
-            self._add_event(flush, "cam", {"text": text}, timezone.now())
+            self._add_event(flush, stream_json.Line("cam", {"text": text}), timezone.now())
             self._save(flush, cursor=self.session.log_cursor)
 
     def _locked_agent(self) -> Agent:
         agents = Agent.objects.select_for_update()
         return agents.get(pk=self.session.agent_id)
 
-    def _apply(self, framed: FramedLine, flush: _Flush) -> None:
-        at = parse_timestamp(framed.timestamp)
-        if framed.dropped_bytes:
-            head = framed.data.decode("utf-8", errors="replace").replace("\x00", "\ufffd")
-            size = len(framed.data) + framed.dropped_bytes
-            self._add_event(flush, "oversized", {"bytes": size, "text": head}, at)
-            return
-        line = stream_json.parse(framed.data, stream=framed.stream)
+    def _parse(self, framed: FramedLine) -> stream_json.Line | stream_json.Unstored:
+        if not framed.dropped_bytes:
+            return stream_json.parse(framed.data, stream=framed.stream)
+        head = framed.data.decode("utf-8", errors="replace").replace("\x00", "\ufffd")
+        size_bytes = len(framed.data) + framed.dropped_bytes
+        return stream_json.Line("oversized", {"bytes": size_bytes, "text": head})
+
+    def _find_known(
+        self, lines: Sequence[stream_json.Line | stream_json.Unstored]
+    ) -> set[UUID | None]:
+        """Uuids of these lines that are stored already: the CLI echoes a repeated prompt again."""
+        uuids = {line_uuid(line) for line in lines if isinstance(line, stream_json.Line)} - {None}
+        events = SessionEvent.objects.filter(agent=self.session.agent_id, line_uuid__in=uuids)
+        return set(events.values_list("line_uuid", flat=True)) if uuids else set()
+
+    def _apply(
+        self,
+        framed: FramedLine,
+        line: stream_json.Line | stream_json.Unstored,
+        flush: _Flush,
+    ) -> None:
         if isinstance(line, stream_json.Line):
-            self._add_event(flush, line.kind, line.payload, at)
+            uuid = line_uuid(line)
+            if uuid in flush.known_uuids:
+                return
+            if uuid is not None:
+                flush.known_uuids.add(uuid)
+            self._add_event(flush, line, parse_timestamp(framed.timestamp))
         self._apply_line(line, flush)
 
     def _apply_line(self, line: stream_json.Line | stream_json.Unstored, flush: _Flush) -> None:
@@ -179,7 +200,7 @@ class Recorder:
         if delivery == Delivery.STARTED:
             flush.status = Status.WORKING
 
-    def _add_event(self, flush: _Flush, kind: str, payload: dict[str, Any], at: datetime) -> None:
+    def _add_event(self, flush: _Flush, line: stream_json.Line, at: datetime) -> None:
         flush.agent.last_seq += 1
         flush.agent.last_event_at = at
         flush.events.append(
@@ -187,8 +208,9 @@ class Recorder:
                 agent=flush.agent,
                 session=self.session,
                 seq=flush.agent.last_seq,
-                kind=kind,
-                payload=payload,
+                kind=line.kind,
+                payload=line.payload,
+                line_uuid=line_uuid(line),
                 created_at=at,
             )
         )
@@ -219,6 +241,10 @@ def parse_timestamp(text: str) -> datetime:
         return datetime.fromisoformat(text[:26].rstrip("Z")).replace(tzinfo=UTC)
     except ValueError:
         return timezone.now()
+
+
+def line_uuid(line: stream_json.Line) -> UUID | None:
+    return as_uuid(str(line.payload.get("uuid", "")))
 
 
 def as_uuid(text: str) -> UUID | None:

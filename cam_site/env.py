@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from metrics_app.gateway.hosts import normalise_pattern
 
 T = TypeVar("T")
 
@@ -41,10 +44,13 @@ def boolean(raw: str) -> bool:
 
 def integer(*, at_least: int, at_most: int) -> Callable[[str], int]:
     def parse(raw: str) -> int:
-        number = int(raw) if raw.strip().lstrip("-").isdigit() else None
-        if number is None or not at_least <= number <= at_most:
+        try:
+            value = int(raw)
+        except ValueError:
+            value = at_least - 1
+        if not at_least <= value <= at_most:
             raise ValueError(f"expected a whole number from {at_least} to {at_most}")
-        return number
+        return value
 
     return parse
 
@@ -68,7 +74,9 @@ def words(raw: str) -> list[str]:
     depth, current = 0, ""
     for character in raw:
         depth += {"(": 1, ")": -1}.get(character, 0)
-        if character == "," and depth <= 0:
+        if depth < 0:
+            break
+        if character == "," and depth == 0:
             items.append(current.strip())
             current = ""
         else:
@@ -124,3 +132,18 @@ def url(*schemes: str) -> Callable[[str], str]:
         return raw
 
     return parse
+
+
+def host_patterns(raw: str) -> list[str]:
+    """Host names, and `*.suffix` for every name below one."""
+    patterns = []
+    for word in words(raw):
+        pattern = normalise_pattern(word)
+        if pattern is None:
+            raise ValueError(f"{word!r} is neither a host name nor *.suffix")
+        patterns.append(pattern)
+    return patterns
+
+
+def ip_addresses(raw: str) -> list[str]:
+    return [str(ip_address(word)) for word in words(raw)]

@@ -70,7 +70,7 @@ CAM_MAX_AGENTS_PER_USER = read(
 ANTHROPIC_API_KEY = read("ANTHROPIC_API_KEY", env.text, "")
 CLAUDE_CODE_OAUTH_TOKEN = read("CLAUDE_CODE_OAUTH_TOKEN", env.text, "")
 CAM_DEMO_API_PORT = read("CAM_DEMO_API_PORT", env.integer(at_least=1, at_most=65535), "8422")
-CAM_DEMO_API_PACE = read("CAM_DEMO_API_PACE", env.number(at_least=1, at_most=1e6), "40")
+CAM_DEMO_API_PACE = read("CAM_DEMO_API_PACE", env.number(at_least=0, at_most=1e6), "40")
 CAM_UPSTREAM_URL = read("CAM_UPSTREAM_URL", env.url("http", "https"), "https://api.anthropic.com")
 CAM_DEMO_MODE = (
     not ANTHROPIC_API_KEY
@@ -81,10 +81,12 @@ if CAM_DEMO_MODE:
     CAM_UPSTREAM_URL = f"http://127.0.0.1:{CAM_DEMO_API_PORT}"
 CAM_EGRESS_HOSTS = read(
     "CAM_EGRESS_HOSTS",
-    env.words,
-    "pypi.org,files.pythonhosted.org,registry.npmjs.org,github.com,*.githubusercontent.com",
+    env.host_patterns,
+    "pypi.org,files.pythonhosted.org,registry.npmjs.org",
 )
-CAM_DNS_SERVERS = read("CAM_DNS_SERVERS", env.words, "")
+CAM_PRIVATE_HOSTS = read("CAM_PRIVATE_HOSTS", env.host_patterns, "")
+CAM_DNS_SERVERS = read("CAM_DNS_SERVERS", env.ip_addresses, "")
+CAM_GATEWAY_PORT = read("CAM_GATEWAY_PORT", env.integer(at_least=0, at_most=65535), "0")
 CAM_GATEWAY_PYTHON = read(
     "CAM_GATEWAY_PYTHON", env.path_under(BASE_DIR), str(BASE_DIR / ".venv-gateway/bin/python")
 )
@@ -228,6 +230,8 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+# Addresses are not verified here, so that cannot be asked for before a second factor.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 
 # Pages

@@ -12,13 +12,19 @@ class SessionEvent(models.Model):
     seq = models.PositiveBigIntegerField()
     kind = models.CharField(max_length=40)
     payload = models.JSONField()
+    line_uuid = models.UUIDField(
+        null=True, editable=False, help_text="The CLI's own id of the line; it may repeat a line."
+    )
     created_at = models.DateTimeField()
 
     objects = OwnedByAgentQuerySet.as_manager()
 
     class Meta:
         ordering = ["agent", "seq"]
-        constraints = [models.UniqueConstraint(fields=["agent", "seq"], name="event_seq_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "seq"], name="event_seq_once"),
+            models.UniqueConstraint(fields=["agent", "line_uuid"], name="event_line_once"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.agent_id} {self.seq} {self.kind}"

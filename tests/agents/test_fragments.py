@@ -1,4 +1,5 @@
 import pytest
+from django.utils.html import format_html
 
 from agents.fragments import (
     REGION_TEMPLATES,
@@ -86,9 +87,11 @@ def test_result_says_who_decided(session, alice, django_assert_num_queries):
 
 
 def test_appended_rows_are_one_out_of_band_element():
-    assert render_appended("<li>x</li>").strip() == (
-        '<ol hx-swap-oob="beforeend:#transcript"><li>x</li></ol>'
+    rows = format_html("<li>{}</li>", "<x>")
+    assert render_appended(rows).strip() == (
+        '<ol hx-swap-oob="beforeend:#transcript"><li>&lt;x&gt;</li></ol>'
     )
+    assert "<li>" not in render_appended("<li>not made by a template</li>")
     assert render_appended("") == ""
 
 

@@ -56,6 +56,15 @@ def test_lines_become_events_numbered_without_gaps(recorder, agent):
     assert Agent.objects.get(pk=agent.pk).last_seq == 3
 
 
+def test_repeated_line_is_stored_once(recorder, agent):
+    uuid = "0f0f0f0f-0000-4000-8000-000000000001"
+    echo = {"type": "user", "isReplay": True, "uuid": uuid}
+    recorder.record([framed(**echo), framed(**echo)])
+    recorder.record([framed(type="assistant"), framed(**echo), framed(type="assistant")])
+    events = list(SessionEvent.objects.values_list("seq", "kind"))
+    assert events == [(1, "user"), (2, "assistant"), (3, "assistant")]
+
+
 def test_cursor_moves_with_the_rows(recorder, session):
     line = framed(type="assistant")
     recorder.record([line])

@@ -48,9 +48,11 @@ def test_launch_with_a_blank_prompt_says_nothing(alice, workspace):
     assert not launch(alice, workspace, prompt=" \n").prompts.exists()
 
 
-@pytest.mark.parametrize(
-    "fields", [{"model": "gpt-1"}, {"model": ""}, {"edit_mode": "yolo"}, {"edit_mode": ""}]
-)
+def test_launch_without_a_model_takes_the_sites_first(alice, workspace, settings):
+    assert launch(alice, workspace, model="").model == settings.CAM_MODELS[0]
+
+
+@pytest.mark.parametrize("fields", [{"model": "gpt-1"}, {"edit_mode": "yolo"}, {"edit_mode": ""}])
 def test_launch_refuses_unknown_values(alice, workspace, fields):
     with pytest.raises(InvalidRequest):
         launch(alice, workspace, **fields)

@@ -113,3 +113,19 @@ def test_read_names_the_variable_and_cuts_the_value(monkeypatch):
 def test_read_takes_the_default_where_the_variable_is_empty(monkeypatch):
     monkeypatch.setenv("CAM_SOMETHING", "")
     assert env.read("CAM_SOMETHING", env.integer(at_least=1, at_most=9), "7") == 7
+
+
+def test_host_patterns_are_normalised():
+    assert env.host_patterns("PyPI.org, *.Example.com") == ["pypi.org", "*.example.com"]
+
+
+@pytest.mark.parametrize("raw", ["https://pypi.org", "10.0.0.1", "*", "a..b", "*.*.org", "a b"])
+def test_host_patterns_refuse_what_is_no_name(raw):
+    with pytest.raises(ValueError, match="host name"):
+        env.host_patterns(raw)
+
+
+def test_ip_addresses():
+    assert env.ip_addresses("1.1.1.3, ::1") == ["1.1.1.3", "::1"]
+    with pytest.raises(ValueError, match="example"):
+        env.ip_addresses("dns.example.org")

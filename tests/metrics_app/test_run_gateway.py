@@ -42,6 +42,8 @@ def test_the_environment_comes_from_the_settings(gateway, settings):
         "CAM_DATA_DIR": str(settings.CAM_DATA_DIR),
         "CAM_METRICS_DIR": str(settings.CAM_METRICS_DIR),
         "CAM_UPSTREAM_URL": "https://api.example.org",
+        "CAM_PRIVATE_HOSTS": "",
+        "CAM_GATEWAY_PORT": "0",
         "CAM_DNS_SERVERS": "10.0.0.1,10.0.0.2",
         "ANTHROPIC_API_KEY": "sk-1",
         "CLAUDE_CODE_OAUTH_TOKEN": "",

@@ -17,6 +17,8 @@ def make_environment(inherited: Mapping[str, str]) -> dict[str, str]:
         "CAM_METRICS_DIR": str(settings.CAM_METRICS_DIR),
         "CAM_UPSTREAM_URL": settings.CAM_UPSTREAM_URL,
         "CAM_DNS_SERVERS": ",".join(settings.CAM_DNS_SERVERS),
+        "CAM_PRIVATE_HOSTS": ",".join(settings.CAM_PRIVATE_HOSTS),
+        "CAM_GATEWAY_PORT": str(settings.CAM_GATEWAY_PORT),
         "ANTHROPIC_API_KEY": settings.ANTHROPIC_API_KEY,
         "CLAUDE_CODE_OAUTH_TOKEN": settings.CLAUDE_CODE_OAUTH_TOKEN,
     }
