@@ -1,0 +1,1 @@
+"""What the portal costs: `python -m bench [start] [stream] [memory] [record]`."""
