@@ -1,6 +1,7 @@
 """What each process holds, idle after one agent's run."""
 
 import argparse
+from pathlib import Path
 
 from bench.machine import MEBIBYTE, MemoryUse, group_members, memory_of
 from bench.portal import Portal
@@ -15,20 +16,25 @@ def run(portal: Portal, _options: argparse.Namespace) -> None:
         name: memory_of(group_members(process.pid))
         for name, process in portal.stack.processes.items()
     }
-    pss = [use.pss_bytes for use in uses.values()]
-    uses["portal"] = MemoryUse(
-        sum(use.processes for use in uses.values()),
-        sum(use.rss_bytes for use in uses.values()),
-        None if None in pss else sum(size for size in pss if size is not None),
-    )
+    uses["portal"] = _sum(list(uses.values()))
+    top = portal.container_of(agent_id).top()
+    pids = [row[top["Titles"].index("PID")] for row in top["Processes"]]
+    uses["an idle agent"] = memory_of([Path("/proc", pid) for pid in pids])
     rows = [
         (name, use.processes, _mib(use.rss_bytes), _mib(use.pss_bytes))
         for name, use in uses.items()
     ]
-    usage_bytes = portal.container_of(agent_id).stats(stream=False)["memory_stats"]["usage"]
-    rows.append(("an idle agent's container", "", _mib(usage_bytes), ""))
     portal.delete(agent_id)
     print_table("memory: after one run", ("process", "processes", "RSS MiB", "PSS MiB"), rows)
+
+
+def _sum(uses: list[MemoryUse]) -> MemoryUse:
+    pss = [use.pss_bytes for use in uses if use.pss_bytes is not None]
+    return MemoryUse(
+        sum(use.processes for use in uses),
+        sum(use.rss_bytes for use in uses),
+        sum(pss) if len(pss) == len(uses) else None,
+    )
 
 
 def _mib(size_bytes: int | None) -> str:
