@@ -3,6 +3,7 @@
 docs/settings.md lists every one; a test keeps the two in step.
 """
 
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,7 +40,10 @@ ALLOWED_HOSTS = read("CAM_ALLOWED_HOSTS", env.words, "localhost,127.0.0.1,[::1]"
 CSRF_TRUSTED_ORIGINS = read("CAM_TRUSTED_ORIGINS", env.words, "")
 
 # Agents
-CAM_NODE_NAME = read("CAM_NODE_NAME", env.text, "local")
+# Containers are found, and orphans removed, by this name: two installations must not share one.
+CAM_NODE_NAME = read(
+    "CAM_NODE_NAME", env.text, f"local-{sha256(str(CAM_DATA_DIR).encode()).hexdigest()[:8]}"
+)
 CAM_AGENT_IMAGE = read("CAM_AGENT_IMAGE", env.text, "cam-agent:latest")
 CAM_AGENT_SECCOMP_PROFILE = read(
     "CAM_AGENT_SECCOMP_PROFILE", env.existing_file(BASE_DIR), "agent_image/seccomp.json"

@@ -86,9 +86,10 @@ def resume_agent(agent: Agent) -> None:
         _check_limit(agent.owner)
         changed = Agent.objects.filter(
             pk=agent.pk, status__in=ENDED_STATUSES, deleted_at__isnull=True
-        ).update(status=Status.STARTING, status_reason="")
+        ).update(status=Status.STARTING, status_reason="", node=settings.CAM_NODE_NAME)
         if not changed:
             raise AlreadyRunning("The agent is already running.")
+        agent.refresh_from_db()
         _open_session(agent)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 
@@ -46,7 +47,7 @@ class Stack:
         self.data = folder / "data"
         self.workspaces = folder / "workspaces"
         self.port = free_port()
-        self.node = f"test-{folder.name}"
+        self.node = f"test-{uuid4().hex[:12]}"
         self.processes: dict[str, subprocess.Popen] = {}
         self.environment = {
             **os.environ,
@@ -160,7 +161,8 @@ class Stack:
 
     def log(self, name: str) -> str:
         path = self.folder / f"{name}.log"
-        return path.read_text(errors="replace")[-5000:] if path.exists() else ""
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        return "\n".join(line for line in lines if '"GET ' not in line)[-5000:]
 
     def logs(self) -> str:
         return "\n".join(f"--- {name}\n{self.log(name)}" for name in self.commands())
