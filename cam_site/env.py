@@ -1,6 +1,7 @@
 """Environment values, checked where they are read: a wrong one stops the start and names its variable."""
 
 import os
+import re
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
@@ -87,6 +88,25 @@ def words(raw: str) -> list[str]:
     return [item for item in items if item]
 
 
+def some_words(raw: str) -> list[str]:
+    """A list as `words` reads it that must not be empty."""
+    items = words(raw)
+    if not items:
+        raise ValueError("expected at least one entry")
+    return items
+
+
+def matching(pattern: str, expected: str) -> Callable[[str], str]:
+    """A text that is all of the regular expression `pattern`; `expected` says so in words."""
+
+    def parse(raw: str) -> str:
+        if not re.fullmatch(pattern, raw):
+            raise ValueError(f"expected {expected}")
+        return raw
+
+    return parse
+
+
 def choice(*allowed: str) -> Callable[[str], str]:
     def parse(raw: str) -> str:
         if raw not in allowed:
@@ -147,3 +167,12 @@ def host_patterns(raw: str) -> list[str]:
 
 def ip_addresses(raw: str) -> list[str]:
     return [str(ip_address(word)) for word in words(raw)]
+
+
+def origins(raw: str) -> list[str]:
+    """Schemes and hosts such as `https://cam.example.org`, without a path."""
+    for word in words(raw):
+        parts = urlsplit(word)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path:
+            raise ValueError(f"{word!r} is no origin such as https://cam.example.org")
+    return words(raw)

@@ -36,13 +36,15 @@ if len(SECRET_KEY) < 32:
     raise ImproperlyConfigured(
         "CAM_SECRET_KEY: set at least 32 random characters; ./install.sh writes one to .env"
     )
-ALLOWED_HOSTS = read("CAM_ALLOWED_HOSTS", env.words, "localhost,127.0.0.1,[::1]")
-CSRF_TRUSTED_ORIGINS = read("CAM_TRUSTED_ORIGINS", env.words, "")
+ALLOWED_HOSTS = read("CAM_ALLOWED_HOSTS", env.some_words, "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = read("CAM_TRUSTED_ORIGINS", env.origins, "")
 
 # Agents
 # Containers are found, and orphans removed, by this name: two installations must not share one.
 CAM_NODE_NAME = read(
-    "CAM_NODE_NAME", env.text, f"local-{sha256(str(CAM_DATA_DIR).encode()).hexdigest()[:8]}"
+    "CAM_NODE_NAME",
+    env.matching(r"[A-Za-z0-9_.-]{1,60}", "letters, digits, _ . and -, at most 60"),
+    f"local-{sha256(str(CAM_DATA_DIR).encode()).hexdigest()[:8]}",
 )
 CAM_AGENT_IMAGE = read("CAM_AGENT_IMAGE", env.text, "cam-agent:latest")
 CAM_AGENT_SECCOMP_PROFILE = read(
@@ -65,7 +67,9 @@ CAM_ALLOWED_TOOLS = read(
 )
 CAM_ASK_TOOLS = read("CAM_ASK_TOOLS", env.words, "Edit,Write,NotebookEdit")
 CAM_EDIT_TOOLS = read("CAM_EDIT_TOOLS", env.words, "Edit,Write,NotebookEdit")
-CAM_MODELS = read("CAM_MODELS", env.words, "claude-opus-5-5,claude-sonnet-5-5,claude-haiku-4-5")
+CAM_MODELS = read(
+    "CAM_MODELS", env.some_words, "claude-opus-5-5,claude-sonnet-5-5,claude-haiku-4-5"
+)
 CAM_MAX_AGENTS_PER_USER = read(
     "CAM_MAX_AGENTS_PER_USER", env.integer(at_least=1, at_most=10_000), "20"
 )
@@ -99,7 +103,11 @@ CAM_GATEWAY_PYTHON = read(
 CAM_WHISPER_MODEL = read(
     "CAM_WHISPER_MODEL", env.choice("tiny", "base", "small", "medium", "large"), "base"
 )
-CAM_WHISPER_LANGUAGE = read("CAM_WHISPER_LANGUAGE", env.text, "auto")
+CAM_WHISPER_LANGUAGE = read(
+    "CAM_WHISPER_LANGUAGE",
+    env.matching(r"auto|[a-z]{2,3}", "auto, or a language's code such as en"),
+    "auto",
+)
 CAM_VOICE_AUTO_SEND = read("CAM_VOICE_AUTO_SEND", env.boolean, "false")
 CAM_VOICE_SILENCE_THRESHOLD_MS = read(
     "CAM_VOICE_SILENCE_THRESHOLD_MS", env.integer(at_least=200, at_most=30_000), "1500"

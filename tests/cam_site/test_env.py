@@ -129,3 +129,30 @@ def test_ip_addresses():
     assert env.ip_addresses("1.1.1.3, ::1") == ["1.1.1.3", "::1"]
     with pytest.raises(ValueError, match="example"):
         env.ip_addresses("dns.example.org")
+
+
+def test_some_words_refuse_an_empty_list():
+    assert env.some_words("a,b") == ["a", "b"]
+    with pytest.raises(ValueError, match="at least one"):
+        env.some_words(" , ")
+
+
+def test_matching_takes_the_whole_text():
+    parse = env.matching("[a-z]+", "small letters")
+    assert parse("abc") == "abc"
+    for raw in ("", "abc1", "abc\n", "ABC"):
+        with pytest.raises(ValueError, match="small letters"):
+            parse(raw)
+
+
+def test_origins():
+    assert env.origins("https://cam.example.org, http://a:8420") == [
+        "https://cam.example.org",
+        "http://a:8420",
+    ]
+
+
+@pytest.mark.parametrize("raw", ["cam.example.org", "https://", "ftp://a", "https://a/path"])
+def test_origins_refuse_what_is_none(raw):
+    with pytest.raises(ValueError, match="no origin"):
+        env.origins(raw)
