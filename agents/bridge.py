@@ -103,11 +103,11 @@ class Bridge:
     async def _ring_changes(self) -> None:
         while True:
             await self._has_changed.wait()
-            await asyncio.sleep(RING_EVERY_SECONDS)
             self._has_changed.clear()
             changed, self._changed = self._changed, {}
             for agent_id, owner_id in changed.items():
                 await ring(agent_group(agent_id), owner_group(owner_id), agent_id=agent_id)
+            await asyncio.sleep(RING_EVERY_SECONDS)
 
     async def _listen(self) -> None:
         """Look at once when a doorbell rings, so that nothing waits for the next round."""

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -26,6 +26,8 @@ CHECK_EVERY_SECONDS = 15.0
 
 class AgentConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """Replays an agent from `?after=<seq>`, then follows it. Strangers are closed with 4404."""
+
+    wants_html: ClassVar[bool]
 
     async def connect(self) -> None:
         await self.accept()
@@ -86,7 +88,7 @@ class AgentConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _read_until_present(self) -> None:
         has_more = True
         while has_more:
-            update = await read_update_async(self.agent_id, self.cursor)
+            update = await read_update_async(self.agent_id, self.cursor, with_html=self.wants_html)
             if update is None:
                 await self.agent_gone()
                 return
@@ -100,6 +102,8 @@ class AgentConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
 class AgentPageConsumer(AgentConsumer):
     """Frames of elements that htmx swaps out of band; parts that did not change are not sent."""
+
+    wants_html = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,6 +120,8 @@ class AgentPageConsumer(AgentConsumer):
 
 class AgentJsonConsumer(AgentConsumer):
     """The same for programs: `event`, `live` and `state` messages; see docs/api.md."""
+
+    wants_html = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -28,7 +28,8 @@ LOOK_EVERY_SECONDS = 2.0
 class Update:
     """Everything that a viewer at cursor `after` has not seen; at most PAGE_EVENTS events.
 
-    `regions` maps an element's id to its HTML, ready for an out-of-band swap.
+    `regions` maps an element's id to its HTML, ready for an out-of-band swap. Without a viewer
+    that wants it, there is no HTML: `rows_html` and `regions` are empty.
     """
 
     after: int
@@ -42,7 +43,7 @@ class Update:
     pending_approvals: int
 
 
-def read_update(agent_id: UUID, after: int) -> Update | None:
+def read_update(agent_id: UUID, after: int, *, with_html: bool) -> Update | None:
     """Read and render; None where the agent is gone. Blocks on the database."""
     agent = Agent.objects.filter(pk=agent_id, deleted_at__isnull=True).first()
     if agent is None:
@@ -59,9 +60,9 @@ def read_update(agent_id: UUID, after: int) -> Update | None:
         has_more=has_more,
         agent=agent,
         events=tuple(events),
-        rows_html=fragments.render_rows(events),
+        rows_html=fragments.render_rows(events) if with_html else "",
         live_text=live_text or "",
-        regions=fragments.render_regions(agent, oob=True),
+        regions=fragments.render_regions(agent, oob=True) if with_html else {},
         pending_approvals=agent.approvals.pending().count(),
     )
 
@@ -70,6 +71,8 @@ read_update_async = database_sync_to_async(read_update)
 
 
 class Viewer(Protocol):
+    wants_html: ClassVar[bool]
+
     async def show(self, update: Update) -> None:
         """Send what the update holds beyond the viewer's own cursor."""
 
@@ -111,16 +114,19 @@ class AgentFeed:
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_SECONDS)
-            await asyncio.sleep(FLUSH_EVERY_SECONDS)
             self._wake.clear()
             try:
                 await self._flush()
             except DatabaseError as exc:
                 logger.warning("viewers of agent %s wait for the database: %s", self._agent_id, exc)
+            await asyncio.sleep(FLUSH_EVERY_SECONDS)
 
     async def _flush(self) -> None:
-        update = await read_update_async(self._agent_id, self._seq)
-        for viewer in list(self._viewers):
+        # Who joins during the read is behind afterwards, and reads for itself what it wants.
+        viewers = list(self._viewers)
+        with_html = any(viewer.wants_html for viewer in viewers)
+        update = await read_update_async(self._agent_id, self._seq, with_html=with_html)
+        for viewer in viewers:
             if update is None:
                 await viewer.agent_gone()
             else:
