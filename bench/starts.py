@@ -23,7 +23,6 @@ class PortalStart:
     """Points in time, in seconds of the clock on the wall."""
 
     asked: float
-    answered: float
     policy_written: float
     socket_opened: float
     created: float
@@ -35,8 +34,7 @@ class PortalStart:
     def steps(self) -> dict[str, float]:
         """Seconds each; together they are the total."""
         return {
-            "web request": self.answered - self.asked,
-            "Celery picks up, policy is written": self.policy_written - self.answered,
+            "web request, Celery picks up, policy is written": self.policy_written - self.asked,
             "gateway opens the socket": self.socket_opened - self.policy_written,
             "worker sees it, engine creates": self.created - self.socket_opened,
             "engine starts": self.started - self.created,
@@ -71,7 +69,6 @@ def _portal_start(portal: Portal, name: str) -> PortalStart:
     folder, client = portal.stack.workspace(name), portal.client
     asked = time.time()
     agent_id = client.launch(folder, PROMPT, model=settings.CAM_MODELS[0])
-    answered = time.time()
     url = f"ws://127.0.0.1:{portal.stack.port}/ws/agent/{agent_id}"
     headers = {"Authorization": f"Bearer {client.token}"}
     with connect(url, additional_headers=headers, compression=None) as socket:
@@ -80,7 +77,7 @@ def _portal_start(portal: Portal, name: str) -> PortalStart:
     word_seen = time.time()
     client.wait_for_status(agent_id, "idle")
     try:
-        return _read_traces(portal, agent_id, asked, answered, word_seen)
+        return _read_traces(portal, agent_id, asked, word_seen)
     finally:
         portal.delete(agent_id)
 
@@ -91,9 +88,7 @@ def _is_word(message: dict) -> bool:
     return message["type"] == "event" and message["kind"] == "assistant"
 
 
-def _read_traces(
-    portal: Portal, agent_id: str, asked: float, answered: float, word_seen: float
-) -> PortalStart:
+def _read_traces(portal: Portal, agent_id: str, asked: float, word_seen: float) -> PortalStart:
     """When each step happened, from what it left behind: files, engine, log, rows."""
     container = portal.container_of(agent_id)
     log = container.logs(timestamps=True).splitlines()
@@ -103,7 +98,6 @@ def _read_traces(
     )[0][0]
     return PortalStart(
         asked=asked,
-        answered=answered,
         policy_written=(settings.CAM_POLICY_DIR / f"{agent_id}.json").stat().st_mtime,
         socket_opened=(settings.CAM_SOCKETS_DIR / agent_id / "gateway.sock").stat().st_ctime,
         created=_timestamp(container.attrs["Created"]),
