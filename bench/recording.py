@@ -4,10 +4,14 @@ import argparse
 import json
 import statistics
 import time
+from typing import TYPE_CHECKING
 
 from agents.batching import FramedLine
 from bench.portal import Portal
 from bench.tables import print_table
+
+if TYPE_CHECKING:
+    from agents.recorder import Recorder
 
 BATCHES = {1: 200, 20: 2000, 200: 6000}
 REPETITIONS = 5
@@ -31,7 +35,7 @@ def run(_portal: Portal, _options: argparse.Namespace) -> None:
     print_table(f"record: recorder into SQLite, median of {REPETITIONS}", headings, rows)
 
 
-def _make_recorder():
+def _make_recorder() -> "Recorder":
     # The models exist once Django is set up, which the portal does.
     from django.contrib.auth.models import User
     from django.utils import timezone

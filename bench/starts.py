@@ -6,6 +6,7 @@ import statistics
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
 from websockets.sync.client import connect
@@ -82,7 +83,7 @@ def _portal_start(portal: Portal, name: str) -> PortalStart:
         portal.delete(agent_id)
 
 
-def _is_word(message: dict) -> bool:
+def _is_word(message: dict[str, Any]) -> bool:
     if message["type"] == "live":
         return bool(message["text"])
     return message["type"] == "event" and message["kind"] == "assistant"
