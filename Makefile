@@ -59,6 +59,7 @@ lint: ## ruff, mypy, djade, and shellcheck where it is installed
 		else echo 'shellcheck is not installed: shell scripts are not checked'; fi
 
 bench: $(PYTHON) ## Measure streaming, starts and memory
+	@scripts/install_dev
 	@$(PYTHON) -m bench
 
 $(PYTHON):

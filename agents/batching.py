@@ -1,5 +1,6 @@
 """From log frames to lines, and from lines to batches. Pure: the clock comes in."""
 
+import math
 from dataclasses import dataclass, field
 
 MAX_LINE_BYTES = 4 << 20
@@ -67,21 +68,26 @@ class LineFramer:
 
 
 class Batcher:
-    """Collects lines until there are enough, or the first has waited long enough."""
+    """Collects lines until there are enough, or the batch before was long enough ago.
+
+    So the first line after a silence does not wait, and a stream makes a batch each interval.
+    """
 
     def __init__(
-        self, *, max_lines: int = 200, max_bytes: int = 64 << 10, max_wait_seconds: float = 0.05
+        self,
+        *,
+        max_lines: int = 200,
+        max_bytes: int = 64 << 10,
+        interval_seconds: float = 0.05,
     ) -> None:
         self._max_lines = max_lines
         self._max_bytes = max_bytes
-        self._max_wait_seconds = max_wait_seconds
+        self._interval_seconds = interval_seconds
         self._lines: list[FramedLine] = []
         self._bytes = 0
-        self._first_at = 0.0
+        self._taken_at = -math.inf
 
-    def add(self, line: FramedLine, *, now: float) -> None:
-        if not self._lines:
-            self._first_at = now
+    def add(self, line: FramedLine) -> None:
         self._lines.append(line)
         self._bytes += len(line.data)
 
@@ -91,8 +97,9 @@ class Batcher:
             return None
         if len(self._lines) >= self._max_lines or self._bytes >= self._max_bytes:
             return 0.0
-        return max(0.0, self._first_at + self._max_wait_seconds - now)
+        return max(0.0, self._taken_at + self._interval_seconds - now)
 
-    def take(self) -> list[FramedLine]:
+    def take(self, *, now: float) -> list[FramedLine]:
+        self._taken_at = now
         lines, self._lines, self._bytes = self._lines, [], 0
         return lines

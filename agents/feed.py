@@ -119,6 +119,8 @@ class AgentFeed:
                 await self._flush()
             except DatabaseError as exc:
                 logger.warning("viewers of agent %s wait for the database: %s", self._agent_id, exc)
+            except Exception:
+                logger.exception("viewers of agent %s see nothing new for now", self._agent_id)
             await asyncio.sleep(FLUSH_EVERY_SECONDS)
 
     async def _flush(self) -> None:
@@ -127,11 +129,19 @@ class AgentFeed:
         with_html = any(viewer.wants_html for viewer in viewers)
         update = await read_update_async(self._agent_id, self._seq, with_html=with_html)
         for viewer in viewers:
-            if update is None:
-                await viewer.agent_gone()
-            else:
-                await viewer.show(update)
+            await self._show(viewer, update)
         if update is not None:
             self._seq = update.seq
             if update.has_more:
                 self.wake()
+
+    async def _show(self, viewer: Viewer, update: Update | None) -> None:
+        """A viewer whose connection broke must not take the others with it."""
+        try:
+            if update is None:
+                await viewer.agent_gone()
+            else:
+                await viewer.show(update)
+        except Exception:
+            logger.exception("a viewer of agent %s is dropped", self._agent_id)
+            self._viewers.discard(viewer)

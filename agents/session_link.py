@@ -63,7 +63,7 @@ class SessionLink:
         self._caught_up = False
         self._look = threading.Event()
         self._look_at = 0.0
-        self._initialized = session.initialized_at is not None
+        self._is_initialized = session.initialized_at is not None
         self._thread = threading.Thread(target=self._run, name=f"link-{session.pk}", daemon=True)
 
     def start(self) -> None:
@@ -94,6 +94,7 @@ class SessionLink:
             self._follow()
             if not self.session.log_cursor:
                 self._reach_present()
+                self._deliver()
             while not self._stopping.is_set() and self._step():
                 pass
         except Exception:
@@ -137,7 +138,7 @@ class SessionLink:
     def _add_frame(self, frame: containers.LogFrame) -> None:
         now = time.monotonic()
         for line in self._framer.feed(frame.stream, frame.timestamp, frame.data):
-            self._batcher.add(line, now=now)
+            self._batcher.add(line)
         if not self._framer.has_open_line:
             self._open_line_since = None
         elif self._open_line_since is None:
@@ -152,7 +153,7 @@ class SessionLink:
             self._flush()
 
     def _flush(self) -> None:
-        lines = self._batcher.take()
+        lines = self._batcher.take(now=time.monotonic())
         if not lines:
             return
         for refused in self._until_database_answers(lambda: self._recorder.record(lines)):
@@ -174,12 +175,15 @@ class SessionLink:
         """Receipts of what an earlier bridge sent have been read: what has none was lost."""
         self._until_database_answers(lambda: outbox.unsend_lost(self.session))
         self._caught_up = True
-        if not self._initialized:
-            self._initialized = self._write(outbox.initialize_line(self.session))
 
     def _deliver(self) -> None:
         self._look.clear()
         self._look_at = time.monotonic() + LOOK_EVERY_SECONDS
+        self._is_initialized = self._is_initialized or self._write(
+            outbox.initialize_line(self.session)
+        )
+        if not self._is_initialized:
+            return
         for outgoing in self._until_database_answers(lambda: list(outbox.waiting(self.session))):
             if not self._send(outgoing):
                 return
@@ -230,7 +234,7 @@ class SessionLink:
     def _handle_end(self) -> bool:
         """False when the container is gone and recorded so; else the log is followed again."""
         for line in self._framer.flush():
-            self._batcher.add(line, now=time.monotonic())
+            self._batcher.add(line)
         self._flush()
         try:
             state = containers.poll(self.session.container_id)

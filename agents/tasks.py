@@ -153,7 +153,7 @@ def _wait_for_gateway(agent: Agent) -> None:
             raise GatewayMissing(
                 "The gateway opened no socket for this agent. See that it runs: make status."
             )
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
 def _write_managed_settings() -> None:

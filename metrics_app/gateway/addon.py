@@ -35,7 +35,7 @@ from metrics_app.gateway.upstream import (
 
 logger = logging.getLogger("cam.gateway")
 
-WATCH_SECONDS = 0.2
+WATCH_SECONDS = 0.1
 # An answer ends for the agent once its usage line is on disk, or, on a full disk, after this time.
 SPOOL_WAIT_SECONDS = 2.0
 # A refused request is read to its end before it is answered; the model API's own limit is 32 MB.

@@ -50,11 +50,17 @@ def test_framer_flush_gives_a_last_line_without_newline():
     assert framer.flush() == []
 
 
-def test_batch_waits_for_its_first_line_only():
-    batcher = Batcher(max_wait_seconds=0.05)
+def test_first_line_after_a_silence_is_due_at_once():
+    batcher = Batcher(interval_seconds=0.05)
     assert batcher.wait_seconds(now=10.0) is None
-    batcher.add(line(), now=10.0)
-    batcher.add(line(), now=10.04)
+    batcher.add(line())
+    assert batcher.wait_seconds(now=10.0) == 0.0
+
+
+def test_next_batch_waits_for_the_interval_since_the_last():
+    batcher = Batcher(interval_seconds=0.05)
+    batcher.take(now=10.0)
+    batcher.add(line())
     assert batcher.wait_seconds(now=10.04) == pytest.approx(0.01)
     assert batcher.wait_seconds(now=10.06) == 0.0
 
@@ -62,9 +68,10 @@ def test_batch_waits_for_its_first_line_only():
 @pytest.mark.parametrize("limit", [{"max_lines": 2}, {"max_bytes": 2}])
 def test_full_batch_is_due_at_once(limit):
     batcher = Batcher(**limit)
-    batcher.add(line(), now=0.0)
+    batcher.take(now=0.0)
+    batcher.add(line())
     assert batcher.wait_seconds(now=0.0) > 0
-    batcher.add(line(), now=0.0)
+    batcher.add(line())
     assert batcher.wait_seconds(now=0.0) == 0.0
-    assert len(batcher.take()) == 2
+    assert len(batcher.take(now=0.0)) == 2
     assert batcher.wait_seconds(now=9.0) is None

@@ -8,6 +8,7 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings as site_settings
 from django.test import Client
 
+from agents.consumers import AgentJsonConsumer
 from agents.doorbells import agent_group, owner_group, ring
 from agents.models import Agent, ApiToken, LiveText
 from cam_site.asgi import application
@@ -114,6 +115,45 @@ async def test_page_socket_sends_elements_and_only_what_changed(watched):
     assert "fresh" in second
     assert 'id="agent-mode"' not in second
     await socket.disconnect()
+
+
+async def test_page_gets_its_rows_beside_a_program(watched):
+    cookie = await sync_to_async(cookie_of)(watched.owner)
+    program = await connect(f"/ws/agent/{watched.pk}?after=3", cookie=cookie)
+    await json_messages(program, is_state)
+    page = await connect(f"/ws/pages/agents/{watched.pk}/?after=3", cookie=cookie)
+    await page.receive_from(timeout=5)
+    session = await watched.sessions.aget()
+    await sync_to_async(make_event)(session, 4, kind="cam", payload={"text": "for both"})
+    await ring(agent_group(watched.pk), agent_id=watched.pk)
+    assert "for both" in await page.receive_from(timeout=5)
+    await json_messages(program, lambda message: message.get("seq") == 4)
+    await page.disconnect()
+    await program.disconnect()
+
+
+async def test_viewer_that_breaks_does_not_take_the_others_with_it(watched, monkeypatch):
+    cookie = await sync_to_async(cookie_of)(watched.owner)
+    sockets = [await connect(f"/ws/agent/{watched.pk}?after=3", cookie=cookie) for _ in (1, 2)]
+    for socket in sockets:
+        await json_messages(socket, is_state)
+    show = AgentJsonConsumer.show
+    broken = []
+
+    async def break_first(self, update):
+        if not broken or self in broken:
+            broken.append(self)
+            raise ConnectionError("gone")
+        await show(self, update)
+
+    monkeypatch.setattr(AgentJsonConsumer, "show", break_first)
+    session = await watched.sessions.aget()
+    await sync_to_async(make_event)(session, 4, kind="cam", payload={"text": "x"})
+    await ring(agent_group(watched.pk), agent_id=watched.pk)
+    silent = [await socket.receive_nothing(timeout=1) for socket in sockets]
+    assert sorted(silent) == [False, True]
+    for socket in sockets:
+        await socket.disconnect()
 
 
 async def test_list_socket_sends_rows_when_they_change(watched):
