@@ -159,7 +159,7 @@ def _highlight(code: str, language: str, _attributes: str) -> str:
 
 _formatter = HtmlFormatter(nowrap=True)
 _markdown = (
-    MarkdownIt("commonmark", {"html": False, "highlight": _highlight})
+    MarkdownIt("commonmark", {"html": False, "breaks": True, "highlight": _highlight})
     .enable(["table", "strikethrough"])
     .disable("image")
 )
