@@ -196,7 +196,7 @@ def test_page_recovers_from_a_restart_in_the_middle_of_an_answer(
     stack, launch, alice_client, console
 ):
     agent = launch("write one.md two.md three.md", edit_mode="session")
-    agent.expect_status("idle")
+    agent.expect_idle_after_turns(1)
     agent.say("long 2400")
     expect(agent.live).to_contain_text("1. the quick", timeout=30_000)
     before = agent.sequence()
@@ -250,7 +250,7 @@ def test_interrupt_ends_the_turn_and_not_the_agent(launch, way):
 
 def test_stopped_agent_goes_on_with_the_next_prompt(launch):
     agent = launch("hello")
-    agent.expect_status("idle")
+    agent.expect_idle_after_turns(1)
     agent.button("Stop").click()
     agent.expect_status("stopped")
     expect(agent.button("Resume")).to_be_visible()
@@ -263,7 +263,7 @@ def test_stopped_agent_goes_on_with_the_next_prompt(launch):
 
 def test_deletion_asks_first_and_is_for_good(launch, alice_client):
     agent = launch("hello")
-    agent.expect_status("idle")
+    agent.expect_idle_after_turns(1)
     page = agent.page
     address = page.url
     page.get_by_role("link", name="Delete the agent…").click()
@@ -291,6 +291,7 @@ def test_hostile_output_is_text(launch):
         body = agent.transcript.locator(".prose")
         expect(body.locator("script, img, iframe, form, style, [style], b")).to_have_count(0)
         expect(body.locator("a:not([href^=http])")).to_have_count(0)
+        expect(body.locator("br")).to_have_count(4)
         attributes = agent.transcript.evaluate(
             "log => [...log.querySelectorAll('*')].flatMap(e => e.getAttributeNames())"
         )

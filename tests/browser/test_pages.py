@@ -190,7 +190,7 @@ def test_keyboard_alone_launches_and_allows(stack, visitor):
 
 def test_nothing_is_wider_than_a_phone(visitor, launch):
     agent = launch("markdown", name="a name much too long for the screen of a phone, " * 2)
-    agent.expect_status("idle")
+    agent.expect_idle_after_turns(1)
     agent.say("edit hello.txt")
     expect(agent.request("Edit")).to_be_visible(timeout=20_000)
     paths = (*PAGES, f"/agents/{agent.id}/", f"/agents/{agent.id}/delete/")

@@ -117,6 +117,11 @@ class AgentPage:
     def expect_said(self, text: str | re.Pattern[str]) -> None:
         expect(self.transcript).to_contain_text(text, timeout=30_000)
 
+    def expect_idle_after_turns(self, count: int) -> None:
+        """Idle alone would not do: so is an agent that has started and not begun its prompt."""
+        expect(self.transcript.locator(".event-turn")).to_have_count(count, timeout=30_000)
+        self.expect_status("idle")
+
     def sequence(self) -> list[int]:
         return self.rows.evaluate_all("rows => rows.map(row => Number(row.dataset.seq))")
 
