@@ -180,7 +180,8 @@ class Recorder:
         if line.request_id == initialize_id(self.session):
             if self.session.initialized_at is None:
                 self.session.initialized_at = timezone.now()
-                flush.status = Status.IDLE
+                if not self._has_waiting_prompt():
+                    flush.status = Status.IDLE
             return
         answered = self.session.approvals.filter(request_id=line.request_id).update(
             delivery=Delivery.RECEIVED
@@ -190,6 +191,11 @@ class Recorder:
             ControlRequest.objects.filter(pk=request_uuid, session=self.session).update(
                 delivery=Delivery.FAILED if line.error else Delivery.DONE, error=line.error
             )
+
+    def _has_waiting_prompt(self) -> bool:
+        """An agent whose first prompt is on its way is still starting, not idle."""
+        waiting = (Delivery.QUEUED, Delivery.SENT, Delivery.RECEIVED)
+        return Prompt.objects.filter(agent=self.session.agent_id, delivery__in=waiting).exists()
 
     def _apply_progress(self, line: stream_json.PromptProgress, flush: _Flush) -> None:
         delivery = DELIVERY_BY_STATE.get(line.state)

@@ -1,9 +1,11 @@
 """Checks the environment, prepares the folders and becomes mitmdump with our addon."""
 
+import fcntl
 import os
 import resource
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from mitmproxy.tools.main import mitmdump
 
@@ -54,6 +56,14 @@ def prepare_folders(config: GatewayConfig) -> None:
         folder.chmod(0o755)
 
 
+def take_lock(path: Path) -> TextIO:
+    """Wait until no other gateway serves these folders: two would make two CAs, and take turns at
+    the sockets. The lock is free when the returned file is closed, or its process dies."""
+    lock = path.open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 def allow_many_files() -> None:
     """Each connection of an agent takes four descriptors; the usual limit is 1,024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -67,8 +77,10 @@ def main() -> None:
     except (ConfigError, OSError) as exc:
         sys.exit(f"gateway: {exc}")
     os.umask(0o077)
+    lock = take_lock(config.data_dir / "gateway" / "lock")
     allow_many_files()
-    mitmdump(make_options(config))
+    with lock:
+        mitmdump(make_options(config))
 
 
 if __name__ == "__main__":

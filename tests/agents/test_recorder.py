@@ -110,6 +110,17 @@ def test_status_follows_the_protocol(recorder, session, agent, status):
     assert status() == "idle"
 
 
+def test_agent_with_a_prompt_on_its_way_is_not_idle(recorder, session, agent, alice, status):
+    Agent.objects.update(status="starting")
+    prompt = Prompt.objects.create(agent=agent, author=alice, text="x", delivery="sent")
+    answer = {"subtype": "success", "request_id": initialize_id(session)}
+    recorder.record([framed(type="control_response", response=answer)])
+    assert status() == "starting"
+    receipt = {"type": "command_lifecycle", "command_uuid": str(prompt.pk), "state": "started"}
+    recorder.record([framed(**receipt)])
+    assert status() == "working"
+
+
 @pytest.mark.parametrize("ended", ["stopping", "stopped", "failed"])
 def test_output_does_not_bring_back_an_agent_that_stops(recorder, status, ended):
     Agent.objects.update(status=ended)

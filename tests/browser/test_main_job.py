@@ -69,7 +69,7 @@ def test_edit_waits_with_its_diff_and_is_made_once_allowed(launch):
     expect(request.locator(".line-add .line-text")).to_have_text("hello world (edited by the demo)")
     assert (agent.folder / "hello.txt").read_text() == LINE
 
-    agent.decide("Allow")
+    agent.decide("Allow once")
     agent.expect_said("Done: Edit succeeded")
     agent.expect_said("allowed by alice")
     expect(agent.requests).to_have_count(0)
@@ -162,7 +162,7 @@ def test_command_is_shown_whole_and_runs_once_allowed(launch):
     expect(request.locator("pre")).to_have_text("touch made.txt", timeout=20_000)
     expect(request.get_by_role("button", name="Allow edits this turn")).to_have_count(0)
     assert not (agent.folder / "made.txt").exists()
-    agent.decide("Allow")
+    agent.decide("Allow once")
     agent.expect_said("Done: Bash succeeded")
     assert (agent.folder / "made.txt").exists()
 
@@ -171,7 +171,7 @@ def test_answer_in_one_tab_takes_the_request_out_of_the_other(launch, visitor):
     agent = launch("edit hello.txt")
     other = AgentPage(visitor.open(f"/agents/{agent.id}/"))
     expect(other.request("Edit")).to_be_visible(timeout=20_000)
-    agent.decide("Allow")
+    agent.decide("Allow once")
     expect(other.requests).to_have_count(0)
     other.expect_said("allowed by alice")
 
@@ -187,7 +187,7 @@ def test_second_answer_is_told_who_was_first(launch, visitor, console):
 
     console.expect(REFUSED)
     expect(other.request("Edit")).to_be_visible()
-    other.decide("Allow")
+    other.decide("Allow once")
     expect(other.page.locator("#approval-error")).to_contain_text("alice")
     assert (agent.folder / "hello.txt").read_text() == LINE
 

@@ -174,7 +174,7 @@ def test_keyboard_alone_launches_and_allows(stack, visitor):
     page.keyboard.press("Enter")
 
     agent = AgentPage(page)
-    allow = agent.request("Edit").get_by_role("button", name="Allow", exact=True)
+    allow = agent.request("Edit").get_by_role("button", name="Allow once", exact=True)
     expect(allow).to_be_visible(timeout=30_000)
     tab_to(allow)
     assert allow.evaluate("button => getComputedStyle(button).outlineStyle") == "solid"

@@ -58,6 +58,7 @@ class Stack:
             "CAM_PORT": str(self.port),
             "CAM_DEMO_API_PORT": str(free_port()),
             "CAM_DEMO_API_PACE": "400",
+            "CAM_MAX_AGENTS_PER_USER": "200",
             "CAM_NODE_NAME": self.node,
             "CAM_BROWSE_ROOTS": str(self.workspaces),
             "CAM_SECRET_KEY": "only-for-tests-" + "0" * 32,

@@ -1,6 +1,5 @@
 """The portal as a whole: `manage.py portal up`, and what the Makefile offers besides."""
 
-import fcntl
 import os
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from cam_site import supervision
 from cam_site.broker import own_socket
+from cam_site.locks import only_one
 from cam_site.supervision import Process
 
 START_TIMEOUT_SECONDS = 60
@@ -51,15 +51,10 @@ class Command(BaseCommand):
         self.purge = bool(options["purge"])
         action = options["action"]
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with nullcontext() if action in {"status", "logs"} else self.only_one():
+        # Two people who start or stop at the same moment take turns.
+        lock = only_one(self.data_dir / "portal.lock")
+        with nullcontext() if action in {"status", "logs"} else lock:
             self.actions[action]()
-
-    @contextmanager
-    def only_one(self) -> Iterator[None]:
-        """Two people who start or stop at the same moment take turns."""
-        with (self.data_dir / "portal.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def up(self) -> None:
         first_user = StringIO()

@@ -6,13 +6,16 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from agents.bridge import Bridge
+from cam_site.locks import only_one
 
 
 class Command(BaseCommand):
     help = "Carry output, prompts and decisions between this node's containers and the database."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
-        asyncio.run(self._run())
+        # Two bridges would record every line twice: the second waits until the first is gone.
+        with only_one(settings.CAM_DATA_DIR / "bridge.lock"):
+            asyncio.run(self._run())
 
     async def _run(self) -> None:
         bridge = Bridge(settings.CAM_NODE_NAME)
