@@ -11,6 +11,7 @@ from agents.models import (
     ApiToken,
     ApprovalRequest,
     ControlRequest,
+    LiveText,
     Prompt,
     SessionEvent,
     WorkspaceRoot,
@@ -209,3 +210,13 @@ class WorkspaceRootAdmin(PortalAdmin):
     @admin.display(description="users")
     def user_names(self, root: WorkspaceRoot) -> str:
         return ", ".join(user.get_username() for user in root.users.all())
+
+
+@admin.register(LiveText)
+class LiveTextAdmin(ReadOnlyAdmin):
+    list_display = ("agent", "short_text")
+    list_select_related = ("agent",)
+
+    @admin.display(description="text")
+    def short_text(self, live: LiveText) -> str:
+        return cut(live.text)
