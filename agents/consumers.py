@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import time
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
@@ -12,6 +13,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import DatabaseError
 
 from agents import fragments
 from agents.doorbells import AgentChanged, agent_group, owner_group
@@ -19,7 +21,10 @@ from agents.feed import AgentFeed, Update, read_update_async
 from agents.models import Agent
 from agents.tokens import user_of_authorization
 
+logger = logging.getLogger(__name__)
+
 NOT_FOUND = 4404
+TRY_AGAIN = 1013
 LIST_EVERY_SECONDS = 0.5
 CHECK_EVERY_SECONDS = 15.0
 
@@ -74,6 +79,10 @@ class AgentConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def agent_gone(self) -> None:
         await self.close(NOT_FOUND)
+
+    async def dropped(self) -> None:
+        """The page connects again, from its own cursor."""
+        await self.close(TRY_AGAIN)
 
     async def get_user(self) -> User | AnonymousUser:
         return await _user_of_session(self.scope)
@@ -187,22 +196,31 @@ class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._wake.set()
 
     async def _run(self) -> None:
-        shown = ""
+        self._shown = ""
         while True:
-            user = await _user_of_session(self.scope)
-            if not user.is_authenticated:
-                await self.close(NOT_FOUND)
-                return
-            html = await database_sync_to_async(_list_rows)(user)
-            if html != shown:
-                shown = html
-                await self.send(text_data=html)
+            try:
+                if not await self._show():
+                    return
+            except DatabaseError as exc:
+                logger.warning("the list of agents waits for the database: %s", exc)
             try:
                 await asyncio.wait_for(self._wake.wait(), 10 * LIST_EVERY_SECONDS)
             except TimeoutError:
                 continue
             await asyncio.sleep(LIST_EVERY_SECONDS)
             self._wake.clear()
+
+    async def _show(self) -> bool:
+        """Send the rows if they changed. False where the user is not signed in any more."""
+        user = await _user_of_session(self.scope)
+        if not user.is_authenticated:
+            await self.close(NOT_FOUND)
+            return False
+        html = await database_sync_to_async(_list_rows)(user)
+        if html != self._shown:
+            self._shown = html
+            await self.send(text_data=html)
+        return True
 
 
 def _cursor(query_string: bytes) -> int | None:

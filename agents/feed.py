@@ -78,6 +78,8 @@ class Viewer(Protocol):
 
     async def agent_gone(self) -> None: ...
 
+    async def dropped(self) -> None: ...
+
 
 class AgentFeed:
     """The shared reader of one agent in this process; it lives while somebody watches."""
@@ -145,3 +147,5 @@ class AgentFeed:
         except Exception:
             logger.exception("a viewer of agent %s is dropped", self._agent_id)
             self._viewers.discard(viewer)
+            with suppress(Exception):
+                await viewer.dropped()

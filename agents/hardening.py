@@ -55,7 +55,9 @@ class HardeningError(ValueError):
 class ContainerSpec:
     """One session's container. Paths are the host's; `arguments` are the CLI's.
 
-    `managed_settings_dir` holds `managed-settings.json` as `managed_settings` gives it.
+    `managed_settings_dir` holds `managed-settings.json` as `managed_settings` gives it. The engine
+    mounts by name what an agent in a folder above may have replaced by a link since it was checked:
+    the entrypoint starts nothing in a folder that is not `workspace_identity`.
     """
 
     agent_id: str
@@ -74,6 +76,7 @@ class ContainerSpec:
     memory_bytes: int = 4 * GIBIBYTE
     cpus: float = 2.0
     pids: int = 512
+    workspace_identity: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -104,7 +107,11 @@ def container_options(spec: ContainerSpec) -> dict[str, Any]:
         "command": list(spec.arguments),
         "name": container_name(spec.agent_id, spec.session_number),
         "labels": {**labels, "cam.session": str(spec.session_number)},
-        "environment": {**spec.environment, **BASE_ENVIRONMENT},
+        "environment": {
+            **spec.environment,
+            **BASE_ENVIRONMENT,
+            "CAM_WORKSPACE_IDENTITY": spec.workspace_identity,
+        },
         "working_dir": WORKSPACE_PATH,
         # Without detach, docker-py sets stdin-once, and the first writer that leaves ends the CLI.
         "stdin_open": True,
@@ -219,6 +226,11 @@ def managed_settings(allowed_tools: Sequence[str], ask_tools: Sequence[str] = ()
 def workspace_user(status: os.stat_result) -> tuple[int, int]:
     """Return the uid and gid to run as: the workspace's owner, never the group root."""
     return status.st_uid, status.st_gid or status.st_uid
+
+
+def workspace_identity(status: os.stat_result) -> str:
+    """What `stat -c %d:%i` says of the folder, in the container as on the host."""
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 def workspace_problem(path: str, status: os.stat_result) -> str | None:

@@ -1,35 +1,26 @@
 """Make rows and containers of a node agree. Touches only containers that carry our labels."""
 
 import logging
-from datetime import timedelta
-
-from django.utils import timezone
 
 from agents import containers
 from agents.models import AgentSession
 
 logger = logging.getLogger(__name__)
 
-YOUNG = timedelta(minutes=2)
-
 
 def reconcile(node: str) -> int:
     """Remove containers that no open session owns; returns how many.
 
     Sessions whose container is gone need nothing here: their link records the end. A container
-    that a worker is starting right now is not yet on its row, so young sessions keep theirs by
-    agent and number.
+    that a worker is starting right now is not yet on its row, so a session keeps its own by agent and
+    number.
     """
     found = containers.list_ours(node)
     if not found:
         return 0
     sessions = AgentSession.objects.open().filter(agent__node=node, agent__deleted_at__isnull=True)
     owned = {
-        (str(agent_id), number)
-        for agent_id, number, container_id, created_at in sessions.values_list(
-            "agent_id", "number", "container_id", "created_at"
-        )
-        if container_id or created_at > timezone.now() - YOUNG
+        (str(agent_id), number) for agent_id, number in sessions.values_list("agent_id", "number")
     }
     orphans = [item for item in found if (item.agent_id, item.session_number) not in owned]
     for item in orphans:

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import stream_json
-from agents.batching import FramedLine
+from agents.batching import KEPT_OF_OVERSIZED_BYTES, FramedLine
 from agents.models import (
     Agent,
     AgentSession,
@@ -52,6 +52,7 @@ class _Flush:
 
     agent: Agent
     live_text: str
+    initialized_at: datetime | None
     status: Status | None = None
     events: list[SessionEvent] = field(default_factory=list)
     refused: list[stream_json.UnknownRequest] = field(default_factory=list)
@@ -72,20 +73,25 @@ class Recorder:
         """Store a batch; returns the CLI's requests that somebody has to refuse."""
         parsed = [(line, self._parse(line)) for line in lines]
         with transaction.atomic():
-            flush = _Flush(self._locked_agent(), self._live_text)
+            flush = self._new_flush(self._live_text)
             flush.known_uuids = self._find_known([line for _, line in parsed])
             for framed, line in parsed:
                 self._apply(framed, line, flush)
             self._save(flush, cursor=max(line.timestamp for line in lines))
+        # Only now: a batch that the database refused is recorded again, from the same beginning.
         self._live_text = flush.live_text
+        self.session.initialized_at = flush.initialized_at
         return flush.refused
 
     def note(self, text: str) -> None:
         """Add a line of the portal's own to the transcript."""
         with transaction.atomic():
-            flush = _Flush(self._locked_agent(), "")
-            self._add_event(flush, stream_json.Line("cam", {"text": text}), timezone.now())
+            flush = self._new_flush("")
+            self._add_event(flush, stream_json.Line("cam", {"text": text}), timezone.now(), None)
             self._save(flush, cursor=self.session.log_cursor)
+
+    def _new_flush(self, live_text: str) -> _Flush:
+        return _Flush(self._locked_agent(), live_text, self.session.initialized_at)
 
     def _locked_agent(self) -> Agent:
         agents = Agent.objects.select_for_update()
@@ -94,9 +100,7 @@ class Recorder:
     def _parse(self, framed: FramedLine) -> stream_json.Line | stream_json.Unstored:
         if not framed.dropped_bytes:
             return stream_json.parse(framed.data, stream=framed.stream)
-        head = framed.data.decode("utf-8", errors="replace").replace("\x00", "\ufffd")
-        size_bytes = len(framed.data) + framed.dropped_bytes
-        return stream_json.Line("oversized", {"bytes": size_bytes, "text": head})
+        return _too_much(framed)
 
     def _find_known(
         self, lines: Sequence[stream_json.Line | stream_json.Unstored]
@@ -118,7 +122,9 @@ class Recorder:
                 return
             if uuid is not None:
                 flush.known_uuids.add(uuid)
-            self._add_event(flush, line, parse_timestamp(framed.timestamp))
+            kept = stream_json.bounded(line.payload)
+            stored = stream_json.Line(line.kind, kept) if kept is not None else _too_much(framed)
+            self._add_event(flush, stored, parse_timestamp(framed.timestamp), uuid)
         self._apply_line(line, flush)
 
     def _apply_line(self, line: stream_json.Line | stream_json.Unstored, flush: _Flush) -> None:
@@ -178,8 +184,8 @@ class Recorder:
 
     def _apply_control_answer(self, line: stream_json.ControlAnswer, flush: _Flush) -> None:
         if line.request_id == initialize_id(self.session):
-            if self.session.initialized_at is None:
-                self.session.initialized_at = timezone.now()
+            if flush.initialized_at is None:
+                flush.initialized_at = timezone.now()
                 if not self._has_waiting_prompt():
                     flush.status = Status.IDLE
             return
@@ -206,7 +212,9 @@ class Recorder:
         if delivery == Delivery.STARTED:
             flush.status = Status.WORKING
 
-    def _add_event(self, flush: _Flush, line: stream_json.Line, at: datetime) -> None:
+    def _add_event(
+        self, flush: _Flush, line: stream_json.Line, at: datetime, line_uuid: UUID | None
+    ) -> None:
         flush.agent.last_seq += 1
         flush.agent.last_event_at = at
         flush.events.append(
@@ -216,7 +224,7 @@ class Recorder:
                 seq=flush.agent.last_seq,
                 kind=line.kind,
                 payload=line.payload,
-                line_uuid=line_uuid(line),
+                line_uuid=line_uuid,
                 created_at=at,
             )
         )
@@ -230,8 +238,10 @@ class Recorder:
             self._save_status(flush)
         if flush.live_text != self._live_text:
             LiveText.objects.filter(agent=flush.agent).update(text=flush.live_text)
+        AgentSession.objects.filter(pk=self.session.pk).update(
+            log_cursor=cursor, initialized_at=flush.initialized_at
+        )
         self.session.log_cursor = cursor
-        self.session.save(update_fields=["log_cursor", "initialized_at"])
 
     def _save_status(self, flush: _Flush) -> None:
         """Never out of stopping: that ends with the session."""
@@ -239,6 +249,15 @@ class Recorder:
         if status == Status.WORKING and self.session.approvals.pending().exists():
             status = Status.NEEDS_YOU
         Agent.objects.filter(pk=flush.agent.pk, status__in=LIVE_STATUSES).update(status=status)
+
+
+def _too_much(framed: FramedLine) -> stream_json.Line:
+    """What is kept of a line that is not: its size and how it begins."""
+    head = framed.data[:KEPT_OF_OVERSIZED_BYTES].decode("utf-8", errors="replace")
+    size_bytes = len(framed.data) + framed.dropped_bytes
+    return stream_json.Line(
+        "oversized", {"bytes": size_bytes, "text": head.replace("\x00", "\ufffd")}
+    )
 
 
 def parse_timestamp(text: str) -> datetime:

@@ -13,10 +13,20 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
-from pygments.util import ClassNotFound
 
 MAX_MARKDOWN_CHARACTERS = 20_000
-MAX_HIGHLIGHTED_CHARACTERS = 10_000
+MAX_HIGHLIGHTED_CHARACTERS = 5_000
+# Pygments' patterns go back and forth for a minute over 10 KB of tabs in some of its languages, and the
+# whole process with them. These were tried, and texts without a long run or line are no trouble to them.
+LANGUAGES = frozenset(
+    (
+        *("bash", "console", "css", "diff", "dockerfile", "go", "html", "ini", "javascript"),
+        *("js", "json", "jsx", "kotlin", "make", "php", "py", "python", "rb", "rs", "ruby"),
+        *("rust", "scss", "sh", "shell", "sql", "swift", "toml", "ts", "tsx", "typescript"),
+        *("xml", "yaml", "yml"),
+    )
+)
+SLOW_TO_HIGHLIGHT = re.compile(r"\s{80}|[^\n]{400}|(?:[^\n]{0,3}\n){80}")
 MAX_TERMINAL_CHARACTERS = 20_000
 MAX_SPANS = 400
 
@@ -148,13 +158,11 @@ def _apply_code(styled: set[str], code: int) -> set[str]:
 
 def _highlight(code: str, language: str, _attributes: str) -> str:
     """Pygments' spans for a fenced block; "" leaves the block to markdown's own escaping."""
-    if not language or len(code) > MAX_HIGHLIGHTED_CHARACTERS:
+    if language.lower() not in LANGUAGES or len(code) > MAX_HIGHLIGHTED_CHARACTERS:
         return ""
-    try:
-        lexer = get_lexer_by_name(language[:40], stripnl=False)
-    except ClassNotFound:
+    if SLOW_TO_HIGHLIGHT.search(code):
         return ""
-    return highlight(code, lexer, _formatter)
+    return highlight(code, get_lexer_by_name(language, stripnl=False), _formatter)
 
 
 _formatter = HtmlFormatter(nowrap=True)

@@ -173,9 +173,10 @@ def _read_result(payload: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _duration(milliseconds: float) -> str:
-    seconds = milliseconds / 1000
-    if not seconds < 1e9:
+    # Compared first: an integer of 400 digits is valid JSON and no float.
+    if not milliseconds < 1e12:
         return ""
+    seconds = milliseconds / 1000
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 
 

@@ -280,7 +280,7 @@ class SessionLink:
 
     def _last_output(self) -> str:
         events = SessionEvent.objects.filter(session=self.session, kind="raw").order_by("-seq")[:5]
-        return "\n".join(str(event.payload["text"]) for event in reversed(events))[-2000:]
+        return "\n".join(str(event.payload.get("text", "")) for event in reversed(events))[-2000:]
 
     def _detach(self) -> None:
         if self._stdin is not None:

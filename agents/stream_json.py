@@ -12,6 +12,12 @@ from typing import Any
 Json = dict[str, Any]
 
 MAX_DEPTH = 100
+# What is kept of a line for the transcript. Pages read hundreds of lines at once, a list of a million
+# empty objects is 3 MB of JSON and 70 MB of memory, and of a text no page shows more than 20,000 characters.
+MAX_VALUES = 20_000
+MAX_TEXT_CHARACTERS = 100_000
+# Kinds of the portal's own making: a line that claims to be one is not.
+OWN_KINDS = frozenset({"cam", "oversized", "raw"})
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,7 @@ def _parse_object(payload: Json) -> Line | Unstored:
         case "keep_alive":
             return Ignored()
         case _:
-            return Line(kind[:40] or "unknown", payload)
+            return Line("unknown" if kind in OWN_KINDS else kind[:40] or "unknown", payload)
 
 
 def _parse_system(payload: Json) -> Line | Unstored:
@@ -207,6 +213,29 @@ def _parse_control_request(payload: Json) -> Line | Unstored:
         tool_use_id=_text(request, "tool_use_id"),
         tool_input=_object(request, "input"),
     )
+
+
+def bounded(payload: Json) -> Json | None:
+    """The payload with long texts cut; None where it holds more values than anybody could look at."""
+    room = MAX_VALUES
+
+    def cut(value: Any) -> Any:
+        nonlocal room
+        room -= 1
+        if room < 0:
+            raise ValueError("too many values")
+        if isinstance(value, str):
+            return value[:MAX_TEXT_CHARACTERS]
+        if isinstance(value, list):
+            return [cut(item) for item in value]
+        if isinstance(value, dict):
+            return {key[:MAX_TEXT_CHARACTERS]: cut(item) for key, item in value.items()}
+        return value
+
+    try:
+        return {key[:MAX_TEXT_CHARACTERS]: cut(item) for key, item in payload.items()}
+    except ValueError:
+        return None
 
 
 def _text(payload: Json, key: str) -> str:

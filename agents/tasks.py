@@ -17,7 +17,7 @@ from agents.models import Agent, AgentSession, Status, WorkspaceRoot
 from agents.policies import remove_policy, socket_dir, write_policy
 from agents.services import end_session
 from agents.services.life import enqueue
-from agents.workspaces import WorkspaceError, confine
+from agents.workspaces import WorkspaceError, confine_folder
 
 GATEWAY_WAIT_SECONDS = 15
 STOP_GRACE_SECONDS = 10
@@ -34,7 +34,7 @@ def start_session(session_id: int) -> None:
     session = (
         AgentSession.objects.open().select_related("agent__owner").filter(pk=session_id).first()
     )
-    if session is None or session.container_id:
+    if session is None or session.container_id or session.agent.deleted_at:
         return
     if session.agent.status != Status.STARTING:
         end_session(session, exit_code=None, reason="stopped before its start", failed=False)
@@ -48,9 +48,16 @@ def start_session(session_id: int) -> None:
         GatewayMissing,
         OSError,
     ) as exc:
-        end_session(session, exit_code=None, reason=str(exc), failed=True)
+        # A second worker with the same task may have started it meanwhile.
+        if AgentSession.objects.filter(pk=session.pk, container_id="").exists():
+            end_session(session, exit_code=None, reason=str(exc), failed=True)
+        _remove_if_deleted(session.agent)
         return
-    AgentSession.objects.filter(pk=session.pk).update(container_id=container_id)
+    is_wanted = AgentSession.objects.open().filter(pk=session.pk)
+    if not is_wanted.update(container_id=container_id):
+        containers.remove(container_id)  # stopped or deleted while it was being started
+        _remove_if_deleted(session.agent)
+        return
     ring_on_commit(bridge_group(session.agent.node), agent_id=session.agent_id)
 
 
@@ -83,6 +90,13 @@ def remove_agent(agent_id: str) -> None:
     agent.sessions.all().delete()
 
 
+def _remove_if_deleted(agent: Agent) -> None:
+    """What a start has made again behind the back of `remove_agent`."""
+    if Agent.objects.filter(pk=agent.pk, deleted_at__isnull=False).exists():
+        containers.remove_home(hardening.home_volume(str(agent.pk)))
+        remove_policy(agent.pk)
+
+
 @shared_task
 def recover_lost_work() -> None:
     """Enqueue again what a broker or a worker lost."""
@@ -97,7 +111,7 @@ def recover_lost_work() -> None:
 
 def _start_container(session: AgentSession) -> str:
     agent = session.agent
-    status = os.stat(_checked_workspace(agent))
+    status = _checked_workspace(agent)
     write_policy(agent)
     _wait_for_gateway(agent)
     _write_managed_settings()
@@ -113,6 +127,7 @@ def _start_container(session: AgentSession) -> str:
             model=agent.model,
         ),
         workspace=agent.workspace,
+        workspace_identity=hardening.workspace_identity(status),
         uid=uid,
         gid=gid,
         gateway_socket_dir=str(socket_dir(agent.pk)),
@@ -129,17 +144,17 @@ def _start_container(session: AgentSession) -> str:
     return container_id
 
 
-def _checked_workspace(agent: Agent) -> str:
-    """The folder, if it is still beneath one of the owner's roots and its owner can work in it."""
+def _checked_workspace(agent: Agent) -> os.stat_result:
+    """The folder's status, if it is still beneath one of the owner's roots and its owner can work in it."""
     roots = [root.path for root in WorkspaceRoot.objects.visible_to(agent.owner)]
     try:
-        folder = confine(agent.workspace, roots)
+        folder, status = confine_folder(agent.workspace, roots)
     except WorkspaceError as exc:
         raise WorkspaceProblem(str(exc)) from exc
-    problem = hardening.workspace_problem(folder, os.stat(folder))
+    problem = hardening.workspace_problem(folder, status)
     if problem:
         raise WorkspaceProblem(problem)
-    return folder
+    return status
 
 
 def _wait_for_gateway(agent: Agent) -> None:

@@ -48,8 +48,13 @@ def confine(path: str, roots: Sequence[str]) -> str:
 
     Raises WorkspaceError; symlinks beneath a root are refused, wherever they lead.
     """
-    with _opened(path, roots) as (_, real_path):
-        return real_path
+    return confine_folder(path, roots)[0]
+
+
+def confine_folder(path: str, roots: Sequence[str]) -> tuple[str, os.stat_result]:
+    """As `confine`, with the status of that very directory: the name may mean another one later."""
+    with _opened(path, roots) as (descriptor, real_path):
+        return real_path, os.fstat(descriptor)
 
 
 def list_folder(path: str, roots: Sequence[str], *, show_hidden: bool = False) -> Listing:
@@ -71,12 +76,16 @@ def list_folder(path: str, roots: Sequence[str], *, show_hidden: bool = False) -
 
 
 def read_text_beneath(root: str, relative_path: str, limit_bytes: int) -> str | None:
-    """A regular file's text; None where it is missing, longer than the limit or anything else."""
+    """A regular file's text; None where it is missing, longer than the limit or anything else.
+
+    `root` is a real path. No step of it may be a link now: an agent in a folder above could have put
+    one there, and what it leads to is not the workspace.
+    """
     parts = [part for part in relative_path.split("/") if part not in ("", ".")]
     if not parts or ".." in parts or "\0" in relative_path:
         return None
     try:
-        with _descend(root, parts[:-1]) as folder:
+        with _descend("/", [*_parts(root), *parts[:-1]]) as folder:
             descriptor = os.open(parts[-1], READ_FLAGS, dir_fd=folder)
     except (OSError, UnicodeEncodeError):
         return None

@@ -12,6 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from metrics_app.gateway.hosts import normalise_pattern
+from metrics_app.gateway.upstream import Upstream
 
 T = TypeVar("T")
 
@@ -152,6 +153,21 @@ def url(*schemes: str) -> Callable[[str], str]:
         return raw
 
     return parse
+
+
+def model_api(raw: str) -> str:
+    """A base URL, as the gateway reads it."""
+    Upstream.parse(raw)
+    return raw
+
+
+def secret(raw: str) -> str:
+    """A key as the gateway takes it. It is in no message."""
+    if any(not 33 <= ord(character) <= 126 for character in raw.strip()):
+        raise ImproperlyConfigured(
+            "ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN: one has characters that no key has"
+        )
+    return raw.strip()
 
 
 def host_patterns(raw: str) -> list[str]:

@@ -75,11 +75,11 @@ CAM_MAX_AGENTS_PER_USER = read(
 )
 
 # The model API and the gateway
-ANTHROPIC_API_KEY = read("ANTHROPIC_API_KEY", env.text, "")
-CLAUDE_CODE_OAUTH_TOKEN = read("CLAUDE_CODE_OAUTH_TOKEN", env.text, "")
+ANTHROPIC_API_KEY = read("ANTHROPIC_API_KEY", env.secret, "")
+CLAUDE_CODE_OAUTH_TOKEN = read("CLAUDE_CODE_OAUTH_TOKEN", env.secret, "")
 CAM_DEMO_API_PORT = read("CAM_DEMO_API_PORT", env.integer(at_least=1, at_most=65535), "8422")
 CAM_DEMO_API_PACE = read("CAM_DEMO_API_PACE", env.number(at_least=0, at_most=1e6), "40")
-CAM_UPSTREAM_URL = read("CAM_UPSTREAM_URL", env.url("http", "https"), "https://api.anthropic.com")
+CAM_UPSTREAM_URL = read("CAM_UPSTREAM_URL", env.model_api, "https://api.anthropic.com")
 CAM_DEMO_MODE = (
     not ANTHROPIC_API_KEY
     and not CLAUDE_CODE_OAUTH_TOKEN

@@ -2,6 +2,7 @@ from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import ValidationError
 from django.db import models
 
 
@@ -28,3 +29,7 @@ class WorkspaceRoot(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+    def clean(self) -> None:
+        if not self.path.startswith("/"):
+            raise ValidationError({"path": "Enter an absolute path."})

@@ -107,7 +107,7 @@ class Gateway:
 
     def client_connected(self, client: connection.Client) -> None:
         """Only connections from our own sockets: the loopback port is open to the whole machine."""
-        agent_id = self._sockets.find_agent(client.peername[1]) if self._sockets else None
+        agent_id = self._sockets.find_agent(client.peername[:2]) if self._sockets else None
         if agent_id is None:
             client.error = "not a connection of an agent"
         else:

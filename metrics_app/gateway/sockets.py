@@ -71,11 +71,14 @@ class AgentSockets:
         self._folder = folder
         self._proxy_port = proxy_port
         self._sockets: dict[str, AgentSocket] = {}
-        self._agents_by_port: dict[int, str] = {}
+        self._agents_by_leg: dict[tuple[str, int], str] = {}
 
-    def find_agent(self, port: int) -> str | None:
-        """The agent that calls from the loopback `port`; None: another program of this machine."""
-        return self._agents_by_port.get(port)
+    def find_agent(self, peer: tuple[str, int]) -> str | None:
+        """The agent that calls from the address `peer`; None: another program of this machine.
+
+        The port alone would not do: 127.0.0.2 has a port of the same number, free for anybody.
+        """
+        return self._agents_by_leg.get(peer)
 
     async def sync(self, agent_ids: set[str]) -> None:
         for agent_id in agent_ids - self._sockets.keys():
@@ -114,15 +117,15 @@ class AgentSockets:
             # asyncio sets it only on sockets of its own making; 40 ms a call without it.
             leg.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             leg.bind((LOOPBACK, 0))
-            port: int = leg.getsockname()[1]
-            self._agents_by_port[port] = agent_id
+            name: tuple[str, int] = leg.getsockname()
+            self._agents_by_leg[name] = agent_id
             try:
                 await asyncio.get_running_loop().sock_connect(leg, (LOOPBACK, self._proxy_port))
                 proxy_reader, proxy_writer = await asyncio.open_connection(sock=leg.dup())
                 await self._copy_both(reader, writer, proxy_reader, proxy_writer)
             finally:
                 # `leg` still holds the port here, so no other connection can have taken it over.
-                del self._agents_by_port[port]
+                del self._agents_by_leg[name]
 
     @staticmethod
     async def _copy_both(

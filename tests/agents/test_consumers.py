@@ -6,8 +6,10 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings as site_settings
+from django.db import OperationalError
 from django.test import Client
 
+from agents import consumers
 from agents.consumers import AgentJsonConsumer
 from agents.doorbells import agent_group, owner_group, ring
 from agents.models import Agent, ApiToken, LiveText
@@ -150,8 +152,8 @@ async def test_viewer_that_breaks_does_not_take_the_others_with_it(watched, monk
     session = await watched.sessions.aget()
     await sync_to_async(make_event)(session, 4, kind="cam", payload={"text": "x"})
     await ring(agent_group(watched.pk), agent_id=watched.pk)
-    silent = [await socket.receive_nothing(timeout=1) for socket in sockets]
-    assert sorted(silent) == [False, True]
+    outputs = [await socket.receive_output(timeout=5) for socket in sockets]
+    assert sorted(output["type"] for output in outputs) == ["websocket.close", "websocket.send"]
     for socket in sockets:
         await socket.disconnect()
 
@@ -226,3 +228,32 @@ async def test_page_of_another_site_gets_no_socket(watched):
     socket = await connect(path, cookie=cookie, origin="http://localhost:8420")
     assert socket.accepted
     await socket.disconnect()
+
+
+async def test_the_list_outlives_a_database_that_is_away(watched, monkeypatch):
+    rows, calls = consumers._list_rows, []
+
+    def fail_first(user):
+        calls.append(user)
+        if len(calls) == 1:
+            raise OperationalError("database is locked")
+        return rows(user)
+
+    monkeypatch.setattr(consumers, "_list_rows", fail_first)
+    cookie = await sync_to_async(lambda: cookie_of(watched.owner))()
+    socket = await connect("/ws/pages/agents/", cookie=cookie)
+    # By itself, without a doorbell.
+    assert "Fix the cart" in await socket.receive_from(timeout=15)
+    await socket.disconnect()
+
+
+async def test_a_viewer_that_cannot_be_shown_is_told_to_come_again(watched, monkeypatch):
+    async def fail(self, update):
+        raise OperationalError("database is locked")
+
+    cookie = await sync_to_async(lambda: cookie_of(watched.owner))()
+    monkeypatch.setattr(consumers.AgentPageConsumer, "show", fail)
+    socket = await connect(f"/ws/pages/agents/{watched.pk}/", cookie=cookie)
+    await socket.receive_from(timeout=5)
+    closed = await socket.receive_output(timeout=5)
+    assert (closed["type"], closed["code"]) == ("websocket.close", 1013)

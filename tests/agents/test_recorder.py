@@ -1,10 +1,12 @@
 import json
 
 import pytest
+from django.db import OperationalError
 
 from agents.batching import FramedLine
 from agents.models import (
     Agent,
+    AgentSession,
     ApprovalRequest,
     ControlRequest,
     Decision,
@@ -256,3 +258,44 @@ def test_note_keeps_the_cursor(recorder, session):
     session.refresh_from_db()
     assert session.log_cursor == cursor
     assert SessionEvent.objects.get(seq=2).payload == {"text": "Session 1 ended"}
+
+
+def test_a_batch_that_the_database_refused_first_still_ends_the_start(session, monkeypatch):
+    Agent.objects.update(status="starting")
+    AgentSession.objects.update(initialized_at=None)
+    session.refresh_from_db()
+    recorder, save, response = (
+        Recorder(session),
+        Recorder._save,
+        {"request_id": initialize_id(session)},
+    )
+    answer = FramedLine(
+        "stdout",
+        "2026-01-01T00:00:00.000000001Z",
+        json.dumps({"type": "control_response", "response": response}).encode(),
+    )
+
+    def refuse(self, flush, *, cursor):
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(Recorder, "_save", refuse)
+    with pytest.raises(OperationalError):
+        recorder.record([answer])
+    monkeypatch.setattr(Recorder, "_save", save)
+    recorder.record([answer])
+    assert Agent.objects.get().status == "idle"
+
+
+def test_a_line_of_a_million_values_is_noted_and_not_kept(session):
+    Recorder(session).record([framed(type="user", items=[{}] * 1_000_000)])
+    event = SessionEvent.objects.get()
+    assert event.kind == "oversized"
+    assert event.payload["bytes"] > 3_000_000
+
+
+def test_a_long_text_is_cut_in_the_transcript_and_whole_in_the_request(session):
+    text = "x" * 1_000_000
+    request = {"subtype": "can_use_tool", "tool_name": "Write", "input": {"content": text}}
+    Recorder(session).record([framed(type="control_request", request_id="r", request=request)])
+    kept = SessionEvent.objects.get().payload["request"]["input"]["content"]
+    assert (len(kept), ApprovalRequest.objects.get().tool_input["content"]) == (100_000, text)

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from agents.rendering import (
@@ -114,3 +116,11 @@ def test_many_colours_are_bounded_and_keep_the_text():
 def test_long_output_says_what_is_left_out():
     output = terminal("x" * 120, limit=100)
     assert (output.left_out, len(output.spans[0].text)) == (20, 100)
+
+
+@pytest.mark.parametrize("code", ["\t\n" * 4900, "\n" * 9800, "a" * 9800, "(" * 9800])
+@pytest.mark.parametrize("language", ["autohotkey", "charmci", "c", "python", "html", "js", "sql"])
+def test_a_fence_that_a_lexer_chokes_on_is_quick(language, code):
+    before = time.process_time()
+    markdown_to_html(f"```{language}\n{code}\n```\n")
+    assert time.process_time() - before < 0.5

@@ -119,3 +119,8 @@ def test_summary_is_one_bounded_line():
     assert "\n" not in summary
     assert "⟨U+202E⟩" in summary
     assert len(summary) <= 301
+
+
+def test_a_duration_that_no_float_holds_is_left_out():
+    (part,) = parts_of("result", {"duration_ms": 10**400})
+    assert part.text == ""

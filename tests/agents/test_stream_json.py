@@ -147,3 +147,8 @@ def test_allow_echoes_the_input_and_adds_answers():
         "behavior": "allow",
         "updatedInput": questions | {"answers": {"Which?": "This"}},
     }
+
+
+@pytest.mark.parametrize("kind", ["cam", "oversized", "raw"])
+def test_a_line_cannot_claim_to_be_the_portals_own(kind):
+    assert stream_json.parse(b'{"type":"%s"}' % kind.encode()).kind == "unknown"

@@ -4,7 +4,7 @@ import os
 import pytest
 from django.utils import timezone
 
-from agents import containers, tasks
+from agents import containers, services, tasks
 from agents.models import Agent, AgentSession, Prompt, WorkspaceRoot
 from agents.policies import policy_path, socket_dir, write_policy
 
@@ -200,3 +200,55 @@ def test_lost_work_is_found_in_the_rows(agent, session, sent_tasks, on_commit):
     with on_commit():
         tasks.recover_lost_work()
     assert sent_tasks[2:] == [("agents.tasks.remove_agent", [str(agent.pk)])]
+
+
+def test_the_container_is_told_which_folder_was_checked(starting, engine, monkeypatch, tmp_path):
+    """An agent in the folder above may put a link in its place while the start waits."""
+    checked = os.stat(tmp_path / "shop")
+
+    def swap(agent):
+        (tmp_path / "shop").rename(tmp_path / "moved")
+        (tmp_path / "shop").symlink_to("/etc")
+
+    monkeypatch.setattr(tasks, "_wait_for_gateway", swap)
+    tasks.start_session(starting.pk)
+    environment = engine.calls[0][1]["environment"]
+    assert environment["CAM_WORKSPACE_IDENTITY"] == f"{checked.st_dev}:{checked.st_ino}"
+
+
+def test_stop_during_a_start_leaves_no_container(starting, engine, monkeypatch, sent_tasks):
+    def stop(agent):
+        services.stop_agent(starting.agent)
+        tasks.stop_session(starting.pk)
+
+    monkeypatch.setattr(tasks, "_wait_for_gateway", stop)
+    tasks.start_session(starting.pk)
+    assert engine.calls[-1] == ("remove", "c1")
+    assert agent_of(starting).status == "stopped"
+
+
+def test_delete_during_a_start_leaves_nothing(
+    starting, engine, monkeypatch, sent_tasks, settings, tmp_path
+):
+    settings.CAM_POLICY_DIR = tmp_path / "policy"
+    agent = starting.agent
+
+    def delete(agent):
+        services.delete_agent(agent)
+        tasks.remove_agent(str(agent.pk))
+        write_policy(agent)
+
+    monkeypatch.setattr(tasks, "_wait_for_gateway", delete)
+    tasks.start_session(starting.pk)
+    assert engine.calls[-2:] == [("remove", "c1"), ("remove_home", f"cam-home-{agent.pk}")]
+    assert not policy_path(agent.pk).exists()
+
+
+def test_a_second_start_that_fails_does_not_end_the_first(starting, engine, monkeypatch):
+    def fail(agent):
+        AgentSession.objects.update(container_id="c1")
+        raise tasks.GatewayMissing("late")
+
+    monkeypatch.setattr(tasks, "_wait_for_gateway", fail)
+    tasks.start_session(starting.pk)
+    assert AgentSession.objects.get().ended_at is None

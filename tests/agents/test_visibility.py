@@ -3,6 +3,7 @@
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from agents.models import (
@@ -67,3 +68,9 @@ def test_root_of_some_is_seen_by_them_only_and_once(alice, bob, charlie):
     root.users.add(alice, bob)
     for user, count in ((alice, 1), (bob, 1), (charlie, 0), (AnonymousUser(), 0)):
         assert WorkspaceRoot.objects.visible_to(user).count() == count
+
+
+def test_root_has_to_be_absolute():
+    WorkspaceRoot(path="/srv/workspaces").clean()
+    with pytest.raises(ValidationError, match="absolute"):
+        WorkspaceRoot(path="srv/workspaces").clean()

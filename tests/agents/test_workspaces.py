@@ -137,3 +137,12 @@ def test_read_text_beneath_does_not_follow_wait_or_read_on(root):
     for path in ("link", "folder/README.md", "pipe"):
         assert read_text_beneath(str(root), path, 100) is None
     assert read_text_beneath(str(root), "shop/README.md", 4) is None
+
+
+def test_read_text_beneath_follows_no_link_that_took_the_workspaces_place(root):
+    (root.parent / "portal").mkdir()
+    (root.parent / "portal" / ".env").write_text("secret")
+    (root / "shop").rename(root / "moved")
+    (root / "shop").symlink_to(root.parent / "portal")
+    assert read_text_beneath(f"{root}/shop", ".env", 100) is None
+    assert read_text_beneath(f"{root}/moved", "README.md", 100) == "hello"

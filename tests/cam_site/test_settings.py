@@ -58,6 +58,9 @@ for name, value in json.load(sys.stdin):
 """
 BAD = [
     ("CAM_SECRET_KEY", ""),
+    ("CAM_UPSTREAM_URL", "https://api.example.org/?team=a"),
+    ("CAM_UPSTREAM_URL", "http:api.example.org"),
+    ("ANTHROPIC_API_KEY", "sk-ant- two"),
     ("CAM_SECRET_KEY", "k" * 31),
     ("CAM_DEBUG", "maybe"),
     ("CAM_PORT", "0"),

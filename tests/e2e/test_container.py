@@ -294,6 +294,13 @@ def test_a_workspace_that_cannot_be_written_is_said_before_the_start(spec):
     assert wait_for_end(container_id).exit_code == 78
 
 
+def test_a_folder_that_took_the_workspaces_place_is_left_alone(spec):
+    """An agent in the folder above may swap it for a link between the portal's check and the mount."""
+    container_id = launch(replace(spec, workspace_identity="1:1"))
+    assert "replaced by another folder" in json.loads(output_of(container_id))["reason"]
+    assert wait_for_end(container_id).exit_code == 78
+
+
 def test_a_home_that_cannot_be_written_is_said_before_the_start(spec):
     options = container_options(spec)
     home = next(m for m in options["mounts"] if m["Target"] == "/home/agent")
