@@ -300,3 +300,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
 }
+
+# Cost
+CAM_COST_TOLERANCE_USD = read(
+    "CAM_COST_TOLERANCE_USD", env.number(at_least=0, at_most=1000), "0.000001"
+)

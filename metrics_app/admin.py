@@ -3,7 +3,14 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from metrics_app.models import SpoolCheckpoint, UsageRecord
+from metrics_app.models import (
+    MessageNote,
+    PriceOverride,
+    SpoolCheckpoint,
+    TranscriptCursor,
+    TurnCost,
+    UsageRecord,
+)
 
 if TYPE_CHECKING:  # generic in the stubs only
     ModelAdmin = admin.ModelAdmin[Any]
@@ -12,7 +19,7 @@ else:
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """Rows that only the ingest writes."""
+    """Rows that only the bridge writes."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False
@@ -40,9 +47,20 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         "cost_usd",
         "is_estimated",
         "is_unpriced",
+        "is_override",
+        "turn",
+        "tool_name",
         "total_ms",
     ]
-    list_filter = ["kind", "complete", "is_estimated", "is_unpriced", "status", "model"]
+    list_filter = [
+        "kind",
+        "complete",
+        "is_estimated",
+        "is_unpriced",
+        "is_override",
+        "status",
+        "model",
+    ]
     list_select_related = ["user", "agent"]
     search_fields = ["user__username", "agent__name", "model", "=message_id", "=request_id"]
     search_help_text = "User, agent, model, message id or request id"
@@ -55,3 +73,77 @@ class SpoolCheckpointAdmin(ReadOnlyAdmin):
     list_display = ["name", "node", "offset", "lines", "bad_lines", "updated_at"]
     list_filter = ["node"]
     search_fields = ["name"]
+
+
+@admin.register(PriceOverride)
+class PriceOverrideAdmin(ModelAdmin):
+    list_display = [
+        "pattern",
+        "starts_at",
+        "input_price",
+        "output_price",
+        "cache_write_5m_price",
+        "cache_write_1h_price",
+        "cache_read_price",
+        "multiplier",
+        "note",
+    ]
+    list_filter = ["starts_at"]
+    search_fields = ["pattern", "note"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": ["pattern", "starts_at", "note"],
+                "description": "Holds for calls that come in from now on. Those that are stored "
+                "change with: manage.py reprice --from DAY --to DAY",
+            },
+        ),
+        (
+            "USD per million tokens",
+            {
+                "fields": [
+                    "input_price",
+                    "output_price",
+                    "cache_write_5m_price",
+                    "cache_write_1h_price",
+                    "cache_read_price",
+                    "multiplier",
+                ]
+            },
+        ),
+    ]
+
+
+@admin.register(TurnCost)
+class TurnCostAdmin(ReadOnlyAdmin):
+    list_display = [
+        "ended_at",
+        "agent",
+        "turn",
+        "our_cost_usd",
+        "cli_cost_usd",
+        "difference_usd",
+        "is_flagged",
+        "reason",
+    ]
+    list_filter = ["is_flagged"]
+    list_select_related = ["agent"]
+    search_fields = ["agent__name", "agent__owner__username"]
+    search_help_text = "Agent or its owner"
+    date_hierarchy = "ended_at"
+    show_full_result_count = False
+
+
+@admin.register(TranscriptCursor)
+class TranscriptCursorAdmin(ReadOnlyAdmin):
+    list_display = ["agent", "seq"]
+    list_select_related = ["agent"]
+    search_fields = ["agent__name"]
+
+
+@admin.register(MessageNote)
+class MessageNoteAdmin(ReadOnlyAdmin):
+    list_display = ["message_id", "agent", "turn", "tool_name", "tool_calls", "created_at"]
+    list_select_related = ["agent"]
+    search_fields = ["=message_id", "agent__name"]

@@ -1,10 +1,19 @@
 """What an HTTP attempt owes: its line in the spool, read and priced. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from metrics_app.pricing import PRICE_VERSION, PricedUsage, Tokens, UsageReading, price, read_usage
+from metrics_app.pricing import (
+    PRICE_VERSION,
+    Override,
+    PricedUsage,
+    Tokens,
+    UsageReading,
+    price,
+    read_usage,
+)
 from metrics_app.spool import SpoolLine, clean_text
 
 NOTHING_OWED = PricedUsage(None)
@@ -24,7 +33,7 @@ class Assessment:
     problems: tuple[str, ...] = ()
 
 
-def assess(line: SpoolLine) -> Assessment:
+def assess(line: SpoolLine, overrides: Iterable[Override] = ()) -> Assessment:
     """Counting tokens is free and no usage; a refused or unanswered attempt owes nothing."""
     if line.kind == "count_tokens":
         return Assessment(Tokens(), COSTS_NOTHING if line.is_success else NOTHING_OWED)
@@ -32,7 +41,7 @@ def assess(line: SpoolLine) -> Assessment:
         return Assessment(Tokens(), NOTHING_OWED)
     if line.usage is None:
         return Assessment(Tokens(), UNPRICED if _should_have_usage(line) else NOTHING_OWED)
-    return _assess_usage(line, line.usage)
+    return _assess_usage(line, line.usage, overrides)
 
 
 def _should_have_usage(line: SpoolLine) -> bool:
@@ -43,7 +52,9 @@ def _should_have_usage(line: SpoolLine) -> bool:
     return line.kind == "messages" or is_new_batch
 
 
-def _assess_usage(line: SpoolLine, usage: dict[str, Any]) -> Assessment:
+def _assess_usage(
+    line: SpoolLine, usage: dict[str, Any], overrides: Iterable[Override]
+) -> Assessment:
     reading = read_usage(usage)
     service_tier = _word(usage, "service_tier")
     speed, inference_geo = _word(usage, "speed"), _word(usage, "inference_geo")
@@ -54,6 +65,7 @@ def _assess_usage(line: SpoolLine, usage: dict[str, Any]) -> Assessment:
         speed=speed,
         inference_geo=inference_geo,
         is_batch=service_tier == "batch" or line.kind == "batches",
+        overrides=overrides,
     )
     problems = tuple(f"usage.{name}" for name in (*reading.clamped, *reading.refused))
     return Assessment(

@@ -19,6 +19,8 @@ from agents.doorbells import ring_agent_on_commit
 from agents.models import Agent, AgentSession
 from metrics_app.attempts import assess
 from metrics_app.models import SpoolCheckpoint, UsageRecord
+from metrics_app.overrides import load_overrides
+from metrics_app.pricing import Override
 from metrics_app.spool import Batch, SpoolLine, SpoolLineError, parse_line, read_batch
 
 logger = logging.getLogger(__name__)
@@ -174,14 +176,15 @@ def _parse(batch: Batch, checkpoint: SpoolCheckpoint, now: datetime) -> list[Spo
 
 
 def _make_rows(lines: Sequence[SpoolLine], checkpoint: SpoolCheckpoint) -> list[UsageRecord]:
-    """Rows for the lines whose agent is known. Two queries."""
+    """Rows for the lines whose agent is known. Three queries."""
+    overrides = load_overrides()
     agents = Agent.objects.in_bulk({line.agent_id for line in lines})
     sessions = _sessions_of(agents, lines)
     rows = []
     for line in lines:
         if agent := agents.get(line.agent_id):
             session = _session_at(line.started_at, sessions.get(line.agent_id, ()))
-            rows.append(_make_row(line, agent, session))
+            rows.append(_make_row(line, agent, session, overrides))
         else:
             logger.warning("spool %s: skipped, unknown agent %s", checkpoint.name, line.agent_id)
     return rows
@@ -211,8 +214,10 @@ def _session_at(moment: datetime, sessions: Iterable[AgentSession]) -> AgentSess
     return max(fitting, key=lambda session: session.created_at, default=None)
 
 
-def _make_row(line: SpoolLine, agent: Agent, session: AgentSession | None) -> UsageRecord:
-    assessment = assess(line)
+def _make_row(
+    line: SpoolLine, agent: Agent, session: AgentSession | None, overrides: Sequence[Override]
+) -> UsageRecord:
+    assessment = assess(line, overrides)
     tokens, priced = assessment.tokens, assessment.priced
     problems = (*line.problems, *assessment.problems)
     note = f"not believed: {', '.join(problems)}" if problems else ""
@@ -251,6 +256,7 @@ def _make_row(line: SpoolLine, agent: Agent, session: AgentSession | None) -> Us
         cost_usd=priced.cost_usd,
         is_estimated=priced.is_estimated,
         is_unpriced=priced.is_unpriced,
+        is_override=priced.is_override,
         price_version=priced.price_version,
     )
 

@@ -1,20 +1,22 @@
 """What a call at the model API costs. Pure: the facts and the clock come in, Decimals go out.
 
-Prices are those of genai-prices: they come with the library, carry their dates, need no network.
-An unknown price is None, never 0.
+A site's own prices go first, else those of genai-prices: they come with the library, carry their
+dates, need no network. An unknown price is None, never 0.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from typing import Any
 
 from genai_prices import Usage, calc_price
 
 COST_STEP_USD = Decimal("1e-10")
+TOKENS_A_PRICE = 1_000_000
 US_INFERENCE_FACTOR = Decimal("1.1")
 MAX_COUNT = 100_000_000
 PRICE_VERSION = f"genai-prices {version('genai-prices')}"
@@ -70,6 +72,37 @@ class PricedUsage:
     price_version: str = ""
     is_unpriced: bool = False
     is_estimated: bool = False
+    is_override: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A site's own prices, in USD per million tokens, for the models that fit `pattern`."""
+
+    id: int
+    pattern: str
+    starts_at: datetime
+    input: Decimal
+    output: Decimal
+    cache_write_5m: Decimal
+    cache_write_1h: Decimal
+    cache_read: Decimal
+    multiplier: Decimal = Decimal(1)
+
+    @property
+    def price_version(self) -> str:
+        return f"override {self.id}: {self.pattern[:40]} since {self.starts_at:%Y-%m-%d}"
+
+    def cost_of(self, tokens: Tokens) -> Decimal:
+        """Exact, not rounded."""
+        cost = (
+            tokens.input * self.input
+            + tokens.output * self.output
+            + tokens.cache_write_5m * self.cache_write_5m
+            + tokens.cache_write_1h * self.cache_write_1h
+            + tokens.cache_read * self.cache_read
+        )
+        return cost * self.multiplier / TOKENS_A_PRICE
 
 
 class _Counts:
@@ -147,6 +180,21 @@ def normalise_model(model: str) -> str:
     return name.replace("@", "-")
 
 
+def matches(pattern: str, model: str) -> bool:
+    """Whether the model fits, as it is reported or by its bare id. `*` stands for any characters."""
+    # fnmatch does not backtrack from star to star, which a hostile name could make slow.
+    literal = re.sub(r"[\[?]", r"[\g<0>]", pattern.strip().lower())
+    return any(
+        fnmatchcase(name, literal) for name in (model.strip().lower(), normalise_model(model))
+    )
+
+
+def find_override(overrides: Iterable[Override], model: str, at: datetime) -> Override | None:
+    """The override in force: the newest start not after the call, then the longest pattern."""
+    fitting = [one for one in overrides if one.starts_at <= at and matches(one.pattern, model)]
+    return max(fitting, key=lambda one: (one.starts_at, len(one.pattern), one.id), default=None)
+
+
 def price(
     parts: Sequence[Tokens],
     model: str,
@@ -155,26 +203,36 @@ def price(
     speed: str = "",
     inference_geo: str = "",
     is_batch: bool = False,
+    overrides: Iterable[Override] = (),
 ) -> PricedUsage:
     """Price the parts of one call of `model` made `at` an aware time.
 
-    A cost is estimated where the price list knows the model, yet not its price for fast mode, for a
-    batch or for web searches.
+    A cost is estimated where the prices in force know the model, yet not its price for fast mode,
+    for a batch or for web searches.
     """
     context = (
         {"processing": "batch"} if is_batch else {"speed": "fast"} if speed == "fast" else None
     )
     factor = US_INFERENCE_FACTOR if inference_geo == "us" else Decimal(1)
-    price_version = PRICE_VERSION + (f", US inference x{factor}" if factor != 1 else "")
+    override = find_override(overrides, model, at)
     name = normalise_model(model)
     try:
-        costs = [_price_part(part, name, at, context, factor) for part in parts]
+        costs = [
+            _price_part_by_override(part, override, name, at, context, factor)
+            if override
+            else _price_part(part, name, at, context, factor)
+            for part in parts
+        ]
+        cost = sum((cost for cost, _ in costs), Decimal(0)).quantize(COST_STEP_USD)
     except (LookupError, ValueError):
-        return PricedUsage(None, price_version, is_unpriced=True)
+        cost, costs = None, []
     return PricedUsage(
-        sum((cost for cost, _ in costs), Decimal(0)).quantize(COST_STEP_USD),
-        price_version,
+        cost,
+        (override.price_version if override else PRICE_VERSION)
+        + (f", US inference x{factor}" if factor != 1 else ""),
+        is_unpriced=cost is None,
         is_estimated=any(is_estimated for _, is_estimated in costs),
+        is_override=override is not None,
     )
 
 
@@ -182,27 +240,58 @@ def _price_part(
     part: Tokens, model: str, at: datetime, context: dict[str, str] | None, factor: Decimal
 ) -> tuple[Decimal, bool]:
     """Cost and whether it is estimated. Raises LookupError for a model without a price."""
-
-    def calculate(web_searches: int, context: dict[str, str] | None) -> Any:
-        usage = Usage(
-            input_tokens=part.total_input,
-            cache_read_tokens=part.cache_read,
-            cache_write_tokens=part.cache_write,
-            cache_write_1h_tokens=part.cache_write_1h,
-            output_tokens=part.output,
-            web_searches=web_searches,
-        )
-        return calc_price(
-            usage,
-            model,
-            provider_id="anthropic",
-            genai_request_timestamp=at,
-            price_context=context,
-        )
-
-    of_tokens = calculate(0, context)
-    searches: Decimal = calculate(part.web_searches, context).total_price - of_tokens.total_price
+    of_tokens = _look_up(part, model, at, context)
+    searches = _price_searches(part, model, at, context)
     cost: Decimal = of_tokens.total_price * factor + searches
     # The library passes over a context or a unit that it has no price for, without a word.
-    lacks_price = bool(context) and of_tokens.model_price == calculate(0, None).model_price
+    lacks_price = bool(context) and (
+        of_tokens.model_price == _look_up(part, model, at, None).model_price
+    )
     return cost, lacks_price or (part.web_searches > 0 and searches == 0)
+
+
+def _price_part_by_override(
+    part: Tokens,
+    override: Override,
+    model: str,
+    at: datetime,
+    context: dict[str, str] | None,
+    factor: Decimal,
+) -> tuple[Decimal, bool]:
+    """As `_price_part`. An override knows tokens only: searches cost what the list says."""
+    try:
+        searches = _price_searches(part, model, at, None) if part.web_searches else Decimal(0)
+    except LookupError:
+        searches = Decimal(0)
+    lacks_price = bool(context) or (part.web_searches > 0 and searches == 0)
+    return override.cost_of(part) * factor + searches, lacks_price
+
+
+def _price_searches(
+    part: Tokens, model: str, at: datetime, context: dict[str, str] | None
+) -> Decimal:
+    with_searches = _look_up(part, model, at, context, web_searches=part.web_searches)
+    searches: Decimal = with_searches.total_price - _look_up(part, model, at, context).total_price
+    return searches
+
+
+def _look_up(
+    part: Tokens,
+    model: str,
+    at: datetime,
+    context: dict[str, str] | None,
+    *,
+    web_searches: int = 0,
+) -> Any:
+    """The list's price of a part. Raises LookupError for a model that is not on it."""
+    usage = Usage(
+        input_tokens=part.total_input,
+        cache_read_tokens=part.cache_read,
+        cache_write_tokens=part.cache_write,
+        cache_write_1h_tokens=part.cache_write_1h,
+        output_tokens=part.output,
+        web_searches=web_searches,
+    )
+    return calc_price(
+        usage, model, provider_id="anthropic", genai_request_timestamp=at, price_context=context
+    )
