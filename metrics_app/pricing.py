@@ -91,7 +91,7 @@ class Override:
 
     @property
     def price_version(self) -> str:
-        return f"override {self.id}: {self.pattern[:40]} since {self.starts_at:%Y-%m-%d}"
+        return f"override {self.id}: {self.pattern[:30]} since {self.starts_at:%Y-%m-%d}"
 
     def cost_of(self, tokens: Tokens) -> Decimal:
         """Exact, not rounded."""

@@ -28,10 +28,10 @@ COMPARED = ("our_cost_usd", "difference_usd", "is_flagged", "reason")
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
-    """Sums over a turn's calls. `cost_usd` lacks the unpriced ones."""
+    """Sums over a turn's calls. `total_usd` lacks the unpriced ones."""
 
     count: int
-    cost_usd: Decimal
+    total_usd: Decimal
     cut: int
     cut_usd: Decimal
     unpriced: int
@@ -77,21 +77,21 @@ def _sum_calls(turn: TurnCost) -> _Calls:
     unnamed.update(turn=turn.turn)
     sums = of_session.filter(turn=turn.turn).aggregate(
         count=Count("pk"),
-        cost_usd=Sum("cost_usd"),
+        total_usd=Sum("cost_usd"),
         cut=Count("pk", filter=IS_CUT),
         cut_usd=Sum("cost_usd", filter=IS_CUT),
         unpriced=Count("pk", filter=Q(is_unpriced=True)),
         overridden=Count("pk", filter=Q(is_override=True)),
     )
     # As elsewhere: SQLite sums in binary, and ten places restore the exact value.
-    for name in ("cost_usd", "cut_usd"):
+    for name in ("total_usd", "cut_usd"):
         sums[name] = Decimal(sums[name] or 0).quantize(COST_STEP_USD)
     return _Calls(**sums)
 
 
 def _judge(turn: TurnCost, calls: _Calls) -> None:
-    turn.our_cost_usd = calls.cost_usd
-    turn.difference_usd = None if turn.cli_cost_usd is None else calls.cost_usd - turn.cli_cost_usd
+    turn.our_cost_usd = calls.total_usd
+    turn.difference_usd = None if turn.cli_cost_usd is None else calls.total_usd - turn.cli_cost_usd
     tolerance = Decimal(str(settings.CAM_COST_TOLERANCE_USD))
     turn.is_flagged = turn.difference_usd is None or abs(turn.difference_usd) > tolerance
     turn.reason = "; ".join(_reasons(turn, calls)) if turn.is_flagged else ""

@@ -1,8 +1,12 @@
+from decimal import Decimal
+
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from metrics_app.models import SpoolCheckpoint
+from metrics_app.models import PriceOverride, SpoolCheckpoint, TurnCost
+from metrics_app.turns import update_turns
+from tests.metrics_app.transcripts import Transcript
 
 pytestmark = pytest.mark.django_db
 
@@ -53,3 +57,64 @@ def test_the_list_of_checkpoints_shows_how_far_a_file_is_read(admin):
     SpoolCheckpoint.objects.create(node="local", name="usage-1.jsonl", offset=4711)
     response = admin.get(reverse("admin:metrics_app_spoolcheckpoint_changelist"))
     assert "4711" in response.text
+
+
+def test_a_price_override_is_added_and_changed(admin):
+    fields = {
+        "pattern": "Claude-Mythos-*",
+        "starts_at_0": "2026-11-01",
+        "starts_at_1": "00:00:00",
+        "input_price": "10",
+        "output_price": "50",
+        "cache_write_5m_price": "12.5",
+        "cache_write_1h_price": "20",
+        "cache_read_price": "1",
+        "multiplier": "0.9",
+        "note": "our discount",
+    }
+    admin.post(reverse("admin:metrics_app_priceoverride_add"), fields)
+    override = PriceOverride.objects.get()
+    assert (override.pattern, override.multiplier) == ("claude-mythos-*", Decimal("0.9"))
+    url = reverse("admin:metrics_app_priceoverride_change", args=[override.pk])
+    admin.post(url, fields | {"multiplier": "0.8"})
+    override.refresh_from_db()
+    assert override.multiplier == Decimal("0.8")
+    listed = admin.get(reverse("admin:metrics_app_priceoverride_changelist"))
+    assert "our discount" in listed.text
+
+
+def test_a_bad_price_override_is_sent_back(admin):
+    response = admin.post(
+        reverse("admin:metrics_app_priceoverride_add"), {"pattern": "a b", "input_price": "-1"}
+    )
+    assert {"pattern", "input_price", "starts_at"} <= response.context["adminform"].errors.keys()
+    assert not PriceOverride.objects.exists()
+
+
+def test_a_price_override_needs_the_permission(client, staff):
+    client.force_login(staff)
+    assert client.get(reverse("admin:metrics_app_priceoverride_add")).status_code == 403
+
+
+@pytest.mark.parametrize("model", ["turncost", "transcriptcursor", "messagenote"])
+def test_what_the_bridge_keeps_is_shown_and_not_added(
+    admin, agent, model, django_assert_max_num_queries
+):
+    transcript = Transcript(agent)
+    for number in range(5):
+        transcript.answer(f"msg_{number}", "Bash")
+        transcript.end_turn(number / 100)
+    update_turns()
+    with django_assert_max_num_queries(15):
+        response = admin.get(reverse(f"admin:metrics_app_{model}_changelist"), {"q": "fixer"})
+    assert response.context["cl"].result_count >= 1
+    assert admin.get(reverse(f"admin:metrics_app_{model}_add")).status_code == 403
+
+
+def test_a_turns_cost_cannot_be_changed_or_deleted(admin, agent):
+    Transcript(agent).end_turn(0.01)
+    update_turns()
+    turn = TurnCost.objects.get()
+    for action in ("change", "delete"):
+        url = reverse(f"admin:metrics_app_turncost_{action}", args=[turn.pk])
+        assert admin.post(url, {"post": "yes"}).status_code == 403
