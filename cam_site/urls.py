@@ -2,6 +2,9 @@ from django.contrib import admin
 from django.urls import include, path
 
 from agents.api import api
+from metrics_app.api import router as metrics_router
+
+api.add_router("/metrics", metrics_router, tags=["metrics"])
 
 urlpatterns = [
     path("", include("agents.urls")),

@@ -1,7 +1,14 @@
+from datetime import date
+from urllib.parse import urlencode
+
 from django import forms
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.http import QueryDict
+
+from metrics_app.ledger import Grouping, Selection
+from metrics_app.ranges import EARLIEST_DAY, LATEST_DAY, DayRange
 
 
 class Period(models.TextChoices):
@@ -40,3 +47,78 @@ class UsageFilterForm(forms.Form):
     def _cleaned(self, name: str, default: str) -> str:
         self.full_clean()
         return str(self.cleaned_data.get(name, default))
+
+
+class ReportForm(forms.Form):
+    """Which part of the ledger a report is about; all of it stands in the URL.
+
+    A month may be asked for as `month=2026-11`, which fills the days. Only staff may choose a user;
+    what others send as `user` is ignored.
+    """
+
+    by = forms.ChoiceField(choices=Grouping.choices, widget=forms.HiddenInput)
+
+    def __init__(self, query: QueryDict, viewer: User | AnonymousUser, today: date) -> None:
+        data = {"by": Grouping.USER.value} | query.dict()
+        month = str(data.pop("month", ""))
+        self.viewer = viewer
+        self.month_problem = ""
+        if not (data.get("from") or data.get("to")):
+            days = DayRange.of_month(today)
+            if month:
+                try:
+                    days = DayRange.parse_month(month)
+                except ValueError as exc:
+                    self.month_problem = f"Month: {exc}."
+            data |= {"from": days.first.isoformat(), "to": days.end.isoformat()}
+        elif month:
+            self.month_problem = "Choose a month or days, not both."
+        super().__init__(data)
+        self.fields["from"] = _day_field("From (UTC)")
+        self.fields["to"] = _day_field("Until, not included")
+        if viewer.is_staff:
+            self.fields["user"] = forms.ChoiceField(
+                choices=[("", "Everyone"), *_usernames()], required=False
+            )
+
+    def clean(self) -> None:
+        if self.month_problem:
+            raise forms.ValidationError(self.month_problem)
+        if not self.errors and self.cleaned_data["to"] <= self.cleaned_data["from"]:
+            self.add_error("to", "The end must come after the first day.")
+
+    @property
+    def selection(self) -> Selection:
+        """What is asked for, once the form is valid."""
+        chosen = self.cleaned_data
+        return Selection(
+            DayRange(chosen["from"], chosen["to"]),
+            Grouping(chosen["by"]),
+            chosen.get("user") or None,
+        )
+
+    @property
+    def query(self) -> str:
+        """The whole selection as a query string, without defaults that change with the day."""
+        return urlencode({name: self[name].value() or "" for name in self.fields})
+
+    @property
+    def whose(self) -> str:
+        """For names of files."""
+        if self.viewer.is_staff:
+            return self.selection.username or "everyone"
+        return self.viewer.get_username()
+
+
+def _day_field(label: str) -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        input_formats=["%Y-%m-%d"],
+        validators=[MinValueValidator(EARLIEST_DAY), MaxValueValidator(LATEST_DAY)],
+    )
+
+
+def _usernames() -> list[tuple[str, str]]:
+    names = User.objects.order_by("username").values_list("username", flat=True)
+    return [(name, name) for name in names]

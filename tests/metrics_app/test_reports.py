@@ -9,6 +9,7 @@ from metrics_app.models import UsageRecord
 from metrics_app.reports import (
     AgentSpend,
     make_cards,
+    measure,
     period_start,
     rank_agents,
     rank_users,
@@ -88,3 +89,48 @@ def test_totals_of_many_agents_take_one_query(
     with django_assert_num_queries(1):
         totals = totals_of_agents(agents)
     assert set(totals) == {agent.pk for agent in agents[:3]}
+
+
+@pytest.mark.django_db
+def test_calls_are_measured_in_two_queries(agent, make_record, django_assert_num_queries):
+    for number in range(1, 101):
+        make_record(agent, first_byte_ms=number, total_ms=number * 10, model=f"m{number % 7}")
+    with django_assert_num_queries(2):
+        found = measure(UsageRecord.objects.all(), NOW)
+    assert (found.first_byte_p50_ms, found.first_byte_p95_ms) == (50, 95)
+    assert (found.total_p50_ms, found.total_p95_ms) == (500, 950)
+
+
+@pytest.mark.django_db
+def test_failures_are_shares_of_all_calls(agent, make_record):
+    for status in (200, 200, 200, 429, 429, 529, 500, None):
+        make_record(agent, status=status)
+    make_record(agent, status=200, complete=False)
+    make_record(agent, status=200)
+    make_record(agent, kind="count_tokens", status=429)
+    found = measure(UsageRecord.objects.all(), NOW)
+    assert (found.error_rate, found.rate_limited_rate, found.overloaded_rate) == (0.6, 0.2, 0.1)
+
+
+@pytest.mark.django_db
+def test_answers_that_failed_are_not_timed(agent, make_record):
+    make_record(agent, status=429, total_ms=1.0)
+    make_record(agent, status=200, total_ms=500.0)
+    assert measure(UsageRecord.objects.all(), NOW).total_p50_ms == 500
+
+
+@pytest.mark.django_db
+def test_savings_leave_unpriced_models_out_and_say_so(agent, make_record):
+    make_record(agent, cache_read_tokens=1_000_000)
+    make_record(agent, cache_read_tokens=1_000_000, model="claude-nobody-9")
+    found = measure(UsageRecord.objects.all(), NOW)
+    assert found.cache_savings_usd == Decimal("3.8")
+    assert found.savings_lack_prices
+
+
+@pytest.mark.django_db
+def test_nothing_is_measured_without_calls():
+    found = measure(UsageRecord.objects.all(), NOW)
+    rates = (found.cache_hit_rate, found.cache_savings_usd, found.error_rate)
+    assert rates == (None, None, None)
+    assert (found.first_byte_p95_ms, found.total_p50_ms) == (None, None)

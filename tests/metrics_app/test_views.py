@@ -137,9 +137,29 @@ def test_queries_do_not_grow_with_agents(
     for number in range(6):
         spend(make_agent(alice, f"agent {number}"))
     client.force_login(alice)
-    # Session and user, three cards, the agents and how many they are.
-    with django_assert_num_queries(7):
+    # Session and user, three cards, two for the indicators, the agents and how many they are.
+    with django_assert_num_queries(9):
         client.get(reverse("metrics_home"))
+
+
+def test_it_tells_how_the_calls_of_the_period_went(page, agent, alice, spend):
+    spend(agent, input_tokens=200, cache_read_tokens=800, first_byte_ms=40.0, total_ms=1500.0)
+    spend(agent, status=529, complete=False, model="", input_tokens=0, total_ms=9.0)
+    old = {"started_at": timezone.now() - timedelta(days=10), "input_tokens": 10**6}
+    spend(agent, **old)
+    text = page(alice, period="7d").text
+    assert "80.0%" in text
+    assert "too many requests (429) 0.0%, overloaded (529) 50.0%" in text
+    assert "40 ms" in text
+    assert "1.50 s" in text
+
+
+def test_without_calls_there_is_nothing_to_tell(page, alice):
+    assert page(alice).text.count('<p class="card-value">n/a</p>') == 5
+
+
+def test_it_links_the_reports(page, alice):
+    assert f'href="{reverse("metrics_reports")}"' in page(alice).text
 
 
 def test_it_asks_for_login(client):

@@ -1,0 +1,115 @@
+"""Usage and cost over HTTP. Each row is fetched through `visible_to`; staff see everyone's."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.http import Http404, HttpResponse
+from django.utils import timezone
+from ninja import Query, Router
+
+from agents.api.agents import REFUSALS
+from agents.api.auth import ApiRequest
+from metrics_app.api.schemas import CallFilter, PriceList, ReportFilter, ReportOut
+from metrics_app.exports import describe_report, format_cost, read_rows
+from metrics_app.ledger import Selection
+from metrics_app.models import UsageRecord
+from metrics_app.price_list import Rates, find_rates
+from metrics_app.querysets import UsageRecordQuerySet
+from metrics_app.ranges import start_of
+
+router = Router()
+
+PRICED_KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
+NEXT_PAGE_HEADER = "X-Next-After"
+CALLS_ANSWER = {
+    "responses": {
+        200: {
+            "description": "JSON Lines, one call each.",
+            "headers": {
+                NEXT_PAGE_HEADER: {
+                    "description": "`after` of the next page; missing where there is none yet.",
+                    "schema": {"type": "integer"},
+                }
+            },
+            "content": {"application/x-ndjson": {"schema": {"type": "object"}}},
+        }
+    }
+}
+
+
+def check_user(caller: User, username: str | None) -> str | None:
+    """The name, if the caller may see that user's calls; raises Http404 otherwise."""
+    if username is None or username == caller.get_username():
+        return username
+    if not caller.is_staff or not User.objects.filter(username=username).exists():
+        raise Http404
+    return username
+
+
+def select_calls(caller: User, asked: CallFilter) -> UsageRecordQuerySet:
+    calls = UsageRecord.objects.visible_to(caller).filter(pk__gt=asked.after)
+    if username := check_user(caller, asked.user):
+        calls = calls.filter(user__username=username)
+    if asked.first is not None:
+        calls = calls.filter(started_at__gte=start_of(asked.first))
+    if asked.end is not None:
+        calls = calls.filter(started_at__lt=start_of(asked.end))
+    return calls.order_by("pk")
+
+
+@router.get(
+    "",
+    response=REFUSALS,
+    openapi_extra=CALLS_ANSWER,
+    summary="Read single calls as JSON Lines in the order in which they were stored.",
+)
+def list_calls(request: ApiRequest, asked: Query[CallFilter]) -> HttpResponse:
+    rows = read_rows(select_calls(request.auth, asked)[: asked.limit + 1])
+    page = rows[: asked.limit]
+    response = HttpResponse(
+        "".join(json.dumps(row) + "\n" for row in page), content_type="application/x-ndjson"
+    )
+    if len(rows) > asked.limit:
+        response[NEXT_PAGE_HEADER] = str(page[-1]["id"])
+    return response
+
+
+@router.get(
+    "/summary",
+    response={200: ReportOut, **REFUSALS},
+    by_alias=True,
+    summary="Sum up a range by user, workspace, agent, model or day.",
+)
+def summarise(request: ApiRequest, asked: Query[ReportFilter]) -> dict[str, Any]:
+    username = check_user(request.auth, asked.user)
+    days = asked.days(timezone.now())
+    report = Selection(days, asked.by, username).report(request.auth)
+    return describe_report(report)
+
+
+@router.get(
+    "/pricing",
+    response={200: PriceList, **REFUSALS},
+    summary="Show what a million tokens of each model cost today.",
+)
+def show_pricing(request: ApiRequest) -> dict[str, Any]:
+    now = timezone.now()
+    seen = UsageRecord.objects.visible_to(request.auth).exclude(model="").order_by()
+    models = {*settings.CAM_MODELS, *seen.values_list("model", flat=True).distinct()}
+    return {
+        "at": now,
+        "prices": [describe_rates(model, find_rates(model, now)) for model in sorted(models)],
+    }
+
+
+def describe_rates(model: str, rates: Rates | None) -> dict[str, Any]:
+    known = asdict(rates) if rates else {}
+    return {
+        "model": model,
+        **{f"{kind}_usd": format_cost(known.get(kind)) for kind in PRICED_KINDS},
+        "source": known.get("source"),
+        "version": known.get("version"),
+    }

@@ -1,0 +1,115 @@
+"""What operators watch, in Prometheus' text format, read from the rows at each scrape."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Count
+from django.http import HttpRequest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from agents.models import Agent, ApprovalRequest, Status
+from agents.tokens import user_of_authorization
+from metrics_app.ingest import list_spool
+from metrics_app.ledger import LEDGER_SUMS, LedgerTotals
+from metrics_app.models import SpoolCheckpoint, UsageRecord
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+TOKEN_KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
+
+
+def find_caller(request: HttpRequest) -> User | None:
+    """Whose token came, or else who is signed in. A token that is sent has to be good."""
+    if header := request.headers.get("Authorization"):
+        return user_of_authorization(header)
+    return request.user if request.user.is_authenticated else None
+
+
+def expose() -> bytes:
+    """Everything, in four queries and a look at the spool folder."""
+    registry = CollectorRegistry()
+    registry.register(PortalCollector())
+    return generate_latest(registry)
+
+
+class PortalCollector(Collector):
+    """Reads afresh each time it is asked: nothing is counted in this process, of which many run."""
+
+    def describe(self) -> list[Metric]:
+        """Nothing, so that registering it does not read the rows."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        yield _agents()
+        yield _pending_approvals()
+        yield from _ledger()
+        yield from _spool()
+
+
+def _agents() -> Metric:
+    counted = dict(
+        Agent.objects.filter(deleted_at=None).order_by().values_list("status").annotate(Count("pk"))
+    )
+    gauge = GaugeMetricFamily("cam_agents", "Agents by status.", labels=["status"])
+    for status in Status.values:
+        gauge.add_metric([status], counted.get(status, 0))
+    return gauge
+
+
+def _pending_approvals() -> Metric:
+    waiting = ApprovalRequest.objects.pending().filter(agent__deleted_at=None).count()
+    return GaugeMetricFamily(
+        "cam_pending_approvals", "Requests of agents that wait for a person.", value=waiting
+    )
+
+
+def _ledger() -> Iterator[Metric]:
+    """By the model that answered, empty where none did: an agent cannot make up labels."""
+    cost = CounterMetricFamily("cam_cost_usd", "Cost of all priced calls.", labels=["model"])
+    calls = CounterMetricFamily("cam_calls", "Calls at the model API.", labels=["model"])
+    tokens = CounterMetricFamily("cam_tokens", "Tokens by kind.", labels=["model", "kind"])
+    unpriced = GaugeMetricFamily(
+        "cam_unpriced_calls", "Calls that cost nobody knows how much.", labels=["model"]
+    )
+    rows: Any = UsageRecord.objects.order_by("model").values("model").annotate(**LEDGER_SUMS)
+    for row in rows:
+        totals = LedgerTotals.from_row(row)
+        model = row["model"]
+        cost.add_metric([model], float(totals.cost_usd))
+        calls.add_metric([model], totals.calls)
+        unpriced.add_metric([model], totals.unpriced)
+        for kind in TOKEN_KINDS:
+            tokens.add_metric([model, kind], row[f"sum_{kind}_tokens"] or 0)
+    yield from (cost, calls, tokens, unpriced)
+
+
+def _spool() -> Iterator[Metric]:
+    """This node's spool. Its files and their bad lines go when they are old: gauges, all three."""
+    positions = {
+        name: (identity, offset, bad_lines)
+        for name, identity, offset, bad_lines in SpoolCheckpoint.objects.filter(
+            node=settings.CAM_NODE_NAME
+        ).values_list("name", "identity", "offset", "bad_lines")
+    }
+    backlogs = []
+    for file in list_spool(settings.CAM_METRICS_DIR):
+        identity, offset, _ = positions.get(file.name, ("", 0, 0))
+        # A name that stands for another file now, or a file cut short, is read from its start.
+        is_known = identity == file.identity and offset <= file.size
+        backlogs.append(file.size - offset if is_known else file.size)
+    yield GaugeMetricFamily(
+        "cam_spool_backlog_files",
+        "Files of the usage spool that are not ingested to their end.",
+        value=sum(backlog > 0 for backlog in backlogs),
+    )
+    yield GaugeMetricFamily(
+        "cam_spool_backlog_bytes", "Bytes of the usage spool to ingest.", value=sum(backlogs)
+    )
+    yield GaugeMetricFamily(
+        "cam_ingest_bad_lines",
+        "Lines of the kept spool files that the ingest had to leave out.",
+        value=sum(bad_lines for _, _, bad_lines in positions.values()),
+    )
