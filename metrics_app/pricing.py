@@ -258,9 +258,9 @@ def _price_part_by_override(
     context: dict[str, str] | None,
     factor: Decimal,
 ) -> tuple[Decimal, bool]:
-    """As `_price_part`. An override knows tokens only: searches cost what the list says."""
+    """As `_price_part`, for any model. Searches cost what the list says: overrides have tokens only."""
     try:
-        searches = _price_searches(part, model, at, None) if part.web_searches else Decimal(0)
+        searches = _price_searches(part, model, at, None)
     except LookupError:
         searches = Decimal(0)
     lacks_price = bool(context) or (part.web_searches > 0 and searches == 0)
@@ -270,6 +270,9 @@ def _price_part_by_override(
 def _price_searches(
     part: Tokens, model: str, at: datetime, context: dict[str, str] | None
 ) -> Decimal:
+    """What the list adds for them. Raises LookupError as `_price_part`."""
+    if not part.web_searches:
+        return Decimal(0)
     with_searches = _look_up(part, model, at, context, web_searches=part.web_searches)
     searches: Decimal = with_searches.total_price - _look_up(part, model, at, context).total_price
     return searches
