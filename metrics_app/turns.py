@@ -186,9 +186,10 @@ def _calls_of(notes: Iterable[MessageNote]) -> defaultdict[tuple[UUID, str], lis
     found = UsageRecord.objects.filter(
         agent_id__in={note.agent_id for note in notes},
         message_id__in={note.message_id for note in notes},
-    ).select_for_update()
+    )
     calls = defaultdict(list)
-    for call in found:
+    # Locked in the order in which the repricing does it: neither waits for the other in a circle.
+    for call in found.order_by("started_at", "pk").select_for_update():
         calls[call.agent_id, call.message_id].append(call)
     return calls
 
