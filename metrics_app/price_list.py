@@ -1,10 +1,11 @@
 """What a million tokens of a model cost. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from metrics_app.pricing import Tokens, price
+from metrics_app.pricing import Override, Tokens, price
 
 # Few enough to stay below every tier for long contexts.
 SAMPLE_TOKENS = 1000
@@ -24,18 +25,18 @@ class Rates:
     version: str
 
 
-def find_rates(model: str, at: datetime) -> Rates | None:
+def find_rates(model: str, at: datetime, overrides: Sequence[Override] = ()) -> Rates | None:
     """The rates that a call of `model` would be priced with; None where nobody knows them.
 
     They are read off priced samples, so that they are what the ledger is priced with.
     """
-    whole = price([Tokens(input=SAMPLE_TOKENS)], model, at)
+    whole = price([Tokens(input=SAMPLE_TOKENS)], model, at, overrides=overrides)
     if whole.cost_usd is None:
         return None
     source, _, version = whole.price_version.partition(" ")
 
     def rate(**tokens: int) -> Decimal:
-        cost = price([Tokens(**tokens)], model, at).cost_usd or Decimal(0)
+        cost = price([Tokens(**tokens)], model, at, overrides=overrides).cost_usd or Decimal(0)
         return cost * SAMPLES_A_MILLION
 
     return Rates(

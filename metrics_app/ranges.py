@@ -13,7 +13,10 @@ def parse_day(text: str) -> date:
     """Read `2026-11-23`, and no other way to write a day. Raises ValueError."""
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ValueError("expected a day such as 2026-11-23")
-    day = date.fromisoformat(text)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as exc:
+        raise ValueError("there is no such day") from exc
     if not EARLIEST_DAY <= day <= LATEST_DAY:
         raise ValueError(f"expected a day from {EARLIEST_DAY} to {LATEST_DAY}")
     return day
@@ -47,7 +50,7 @@ class DayRange:
     @classmethod
     def parse_month(cls, text: str) -> Self:
         """Read `2026-11`. Raises ValueError."""
-        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}", text):
+        if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text):
             raise ValueError("expected a month such as 2026-11")
         return cls.of_month(parse_day(f"{text}-01"))
 

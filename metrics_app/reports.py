@@ -15,6 +15,7 @@ from agents.models import Agent
 from metrics_app.forms import Period
 from metrics_app.indicators import cache_hit_rate, percentile, share, total_cache_savings
 from metrics_app.models import CallKind, UsageRecord
+from metrics_app.overrides import load_overrides
 from metrics_app.price_list import find_rates
 from metrics_app.pricing import Tokens
 from metrics_app.querysets import SUMS, UsageRecordQuerySet, UsageTotals
@@ -113,7 +114,7 @@ def make_cards(records: UsageRecordQuerySet, now: datetime) -> list[Card]:
 
 
 def measure(records: UsageRecordQuerySet, now: datetime) -> Indicators:
-    """Two queries, whatever the number of models. Savings are told at the prices of `now`."""
+    """Three queries, whatever the number of models. Savings are told at the prices of `now`."""
     by_model: Any = records.order_by().values("model").annotate(**OUTCOMES, **CACHE_USE)
     rows = list(by_model)
     used = [
@@ -121,8 +122,10 @@ def measure(records: UsageRecordQuerySet, now: datetime) -> Indicators:
     ]
     outcomes = {name: sum(row[name] for row in rows) for name in OUTCOMES}
     calls = outcomes["calls"]
+    overrides = load_overrides()
     savings, lack_prices = total_cache_savings(
-        (tokens, find_rates(row["model"], now)) for row, tokens in zip(rows, used, strict=True)
+        (tokens, find_rates(row["model"], now, overrides))
+        for row, tokens in zip(rows, used, strict=True)
     )
     latencies = list(
         records.filter(IS_CALL, status__lt=400)

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 from ninja import Query, Router
+from ninja.errors import HttpError
 
 from agents.api.agents import REFUSALS
 from agents.api.auth import ApiRequest
@@ -16,6 +17,7 @@ from metrics_app.api.schemas import CallFilter, PriceList, ReportFilter, ReportO
 from metrics_app.exports import describe_report, format_cost, read_rows
 from metrics_app.ledger import Selection
 from metrics_app.models import UsageRecord
+from metrics_app.overrides import load_overrides
 from metrics_app.price_list import Rates, find_rates
 from metrics_app.querysets import UsageRecordQuerySet
 from metrics_app.ranges import start_of
@@ -85,6 +87,8 @@ def list_calls(request: ApiRequest, asked: Query[CallFilter]) -> HttpResponse:
 )
 def summarise(request: ApiRequest, asked: Query[ReportFilter]) -> dict[str, Any]:
     username = check_user(request.auth, asked.user)
+    if (asked.first is None) != (asked.end is None):
+        raise HttpError(422, "from and to go together.")
     days = asked.days(timezone.now())
     report = Selection(days, asked.by, username).report(request.auth)
     return describe_report(report)
@@ -99,9 +103,12 @@ def show_pricing(request: ApiRequest) -> dict[str, Any]:
     now = timezone.now()
     seen = UsageRecord.objects.visible_to(request.auth).exclude(model="").order_by()
     models = {*settings.CAM_MODELS, *seen.values_list("model", flat=True).distinct()}
+    overrides = load_overrides()
     return {
         "at": now,
-        "prices": [describe_rates(model, find_rates(model, now)) for model in sorted(models)],
+        "prices": [
+            describe_rates(model, find_rates(model, now, overrides)) for model in sorted(models)
+        ],
     }
 
 

@@ -1,10 +1,10 @@
 """What the API of usage and cost takes and gives."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Self
+from typing import Annotated
 
 from ninja import Field, Schema
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, ValidationInfo, field_validator
 
 from agents.api.schemas import MAX_ID, Text
 from metrics_app.ledger import Grouping
@@ -29,11 +29,13 @@ class RangeFilter(Schema):
         None, max_length=150, description="For staff: only this user's.", examples=["alice"]
     )
 
-    @model_validator(mode="after")
-    def check_range(self) -> Self:
-        if self.first is not None and self.end is not None and self.end <= self.first:
-            raise ValueError("to must come after from")
-        return self
+    @field_validator("end")
+    @classmethod
+    def check_end(cls, end: date | None, info: ValidationInfo) -> date | None:
+        first = info.data.get("first")
+        if first is not None and end is not None and end <= first:
+            raise ValueError("must come after from")
+        return end
 
 
 class CallFilter(RangeFilter):
@@ -45,12 +47,6 @@ class CallFilter(RangeFilter):
 
 class ReportFilter(RangeFilter):
     by: Grouping = Field(Grouping.MODEL, examples=["model"])
-
-    @model_validator(mode="after")
-    def check_both_ends(self) -> Self:
-        if (self.first is None) != (self.end is None):
-            raise ValueError("from and to go together")
-        return self
 
     def days(self, now: datetime) -> DayRange:
         """The range asked for; without one, this month."""

@@ -1,11 +1,11 @@
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from agents.models import ApiToken
-from metrics_app.models import UsageRecord
+from metrics_app.models import PriceOverride, UsageRecord
 from tests.metrics_app.conftest import STARTED
 
 pytestmark = pytest.mark.django_db
@@ -158,6 +158,28 @@ def test_models_that_were_seen_are_listed_and_unknown_prices_are_null(get, spent
     assert "claude-nobody-9" not in prices_of(get(charlie, "/api/metrics/pricing"))
 
 
+def test_a_sites_own_prices_go_first(get, alice, settings):
+    settings.CAM_MODELS = ["claude-opus-5-5", "claude-haiku-4-5"]
+    PriceOverride.objects.create(
+        pattern="claude-opus-*",
+        starts_at=STARTED - timedelta(days=30),
+        input_price=3,
+        output_price=10,
+        cache_write_5m_price=4,
+        cache_write_1h_price=6,
+        cache_read_price=Decimal("0.1"),
+        multiplier=Decimal("0.5"),
+    )
+    prices = prices_of(get(alice, "/api/metrics/pricing"))
+    opus = prices["claude-opus-5-5"]
+    assert (opus["input_usd"], opus["cache_read_usd"], opus["source"]) == (
+        "1.5",
+        "0.05",
+        "override",
+    )
+    assert prices["claude-haiku-4-5"]["source"] == "genai-prices"
+
+
 # Who may see what
 
 
@@ -236,18 +258,19 @@ def test_bad_questions_for_calls_are_told(get, alice, query):
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "where"),
     [
-        {"from": "2026-11-01"},
-        {"to": "2026-11-01"},
-        {"from": "2026-11-02", "to": "2026-11-01"},
-        {"by": "tool"},
+        ({"from": "2026-11-01"}, "from and to go together."),
+        ({"to": "2026-11-01"}, "from and to go together."),
+        ({"from": "2026-11-02", "to": "2026-11-01"}, "query.to: Value error, must come after from"),
+        ({"from": "2026-02-30", "to": "2026-11-01"}, "query.from: Value error, there is no such"),
+        ({"by": "tool"}, "query.by: "),
     ],
 )
-def test_bad_questions_for_sums_are_told(get, alice, query):
+def test_bad_questions_for_sums_are_told(get, alice, query, where):
     response = get(alice, "/api/metrics/summary", **query)
     assert response.status_code == 422
-    assert response.json()["reason"].startswith("query")
+    assert response.json()["reason"].startswith(where)
 
 
 def test_nothing_is_written_by_reading(get, spent, alice):
