@@ -6,6 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agents.models import Agent, AgentSession, ApiToken, ApprovalRequest
 from metrics_app.ingest import ingest_spool
+from metrics_app.models import SpoolCheckpoint
 from metrics_app.prometheus import expose
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +105,13 @@ def test_the_backlog_is_what_is_not_ingested(agent, spool, make_line):
     assert found["cam_spool_backlog_bytes",] == first.stat().st_size / 2 + second.stat().st_size
     ingest_spool()
     assert samples()["cam_spool_backlog_bytes",] == 0
+
+
+def test_another_file_of_a_known_name_is_all_backlog(agent, spool, make_line):
+    path = spool(make_line(agent.pk))
+    ingest_spool()
+    SpoolCheckpoint.objects.update(identity="0:0")
+    assert samples()["cam_spool_backlog_bytes",] == path.stat().st_size
 
 
 def test_lines_that_were_left_out_are_counted(agent, spool, make_line):
