@@ -15,8 +15,8 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db.models import Q
 
-from metrics_app.ledger import LedgerTotals, Report
-from metrics_app.querysets import UsageRecordQuerySet
+from metrics_app.ledger import Report
+from metrics_app.querysets import UsageRecordQuerySet, UsageTotals
 
 ROWS_A_PORTION = 1000
 # What a spreadsheet would take for the start of a formula.
@@ -129,7 +129,7 @@ def describe_report(report: Report) -> dict[str, Any]:
     }
 
 
-def describe_totals(totals: LedgerTotals) -> dict[str, Any]:
+def describe_totals(totals: UsageTotals) -> dict[str, Any]:
     """Costs as text; None, never 0, where all that costs is unpriced."""
     cost = None if totals.is_unknown else totals.cost_usd
     return asdict(totals) | {"cost_usd": format_cost(cost)}

@@ -1,21 +1,17 @@
 """The ledger summed by user, workspace, agent, model or day, exact to the last digit."""
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC
-from decimal import Decimal
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import BigIntegerField, Count, F, Q, Sum, TextChoices, Value
-from django.db.models.functions import Cast, Coalesce, NullIf, Round, TruncDate
+from django.db.models import F, TextChoices, Value
+from django.db.models.functions import Coalesce, NullIf, TruncDate
 
-from metrics_app.models import CallKind, UsageRecord
-from metrics_app.pricing import COST_STEP_USD
-from metrics_app.querysets import UsageRecordQuerySet
+from metrics_app.models import UsageRecord
+from metrics_app.querysets import SUMS, UsageRecordQuerySet, UsageTotals
 from metrics_app.ranges import DayRange
-
-STEPS_A_USD = int(1 / COST_STEP_USD)
 
 
 class Grouping(TextChoices):
@@ -25,59 +21,6 @@ class Grouping(TextChoices):
     MODEL = "model", "Model"
     DAY = "day", "Day"
 
-
-@dataclass(frozen=True, slots=True)
-class LedgerTotals:
-    """Sums over calls; a count_tokens request is none. `cost_usd` lacks the `unpriced` calls."""
-
-    calls: int = 0
-    input_tokens: int = 0
-    cache_write_5m_tokens: int = 0
-    cache_write_1h_tokens: int = 0
-    cache_read_tokens: int = 0
-    output_tokens: int = 0
-    thinking_tokens: int = 0
-    web_searches: int = 0
-    unpriced: int = 0
-    estimated: int = 0
-    cost_usd: Decimal = Decimal(0)
-
-    @property
-    def is_unknown(self) -> bool:
-        """Whether the cost says nothing, as no call that costs has a price."""
-        return self.unpriced > 0 and self.cost_usd == 0
-
-    def __add__(self, other: "LedgerTotals") -> "LedgerTotals":
-        return LedgerTotals(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Build from a row that has `LEDGER_SUMS`, where sums over nothing are None."""
-        values: dict[str, Any] = {
-            field.name: row[f"sum_{field.name}"] or 0 for field in fields(cls)
-        }
-        values["cost_usd"] *= COST_STEP_USD
-        return cls(**values)
-
-
-# Costs are summed as whole steps: SQLite sums Decimals in binary, and loses the last digits.
-LEDGER_SUMS = {
-    "sum_calls": Count("pk", filter=~Q(kind=CallKind.COUNT_TOKENS)),
-    "sum_unpriced": Count("pk", filter=Q(is_unpriced=True)),
-    "sum_estimated": Count("pk", filter=Q(is_estimated=True)),
-    "sum_cost_usd": Sum(Cast(Round(F("cost_usd") * STEPS_A_USD), BigIntegerField())),
-} | {
-    f"sum_{name}": Sum(name)
-    for name in (
-        "input_tokens",
-        "cache_write_5m_tokens",
-        "cache_write_1h_tokens",
-        "cache_read_tokens",
-        "output_tokens",
-        "thinking_tokens",
-        "web_searches",
-    )
-}
 
 # A call that failed has no model that answered: it stands under the one that was asked for.
 GROUP_KEYS: dict[Grouping, Any] = {
@@ -100,7 +43,7 @@ class ReportLine:
 
     key: str
     label: str
-    totals: LedgerTotals
+    totals: UsageTotals
     owner: str = ""
     is_deleted: bool = False
 
@@ -110,7 +53,7 @@ class ReportLine:
         return cls(
             key=key,
             label=row.get("agent_name") or key,
-            totals=LedgerTotals.from_row(row),
+            totals=UsageTotals.from_row(row),
             owner=row.get("agent_owner", ""),
             is_deleted=row.get("agent_deleted_at") is not None,
         )
@@ -126,8 +69,8 @@ class Report:
     lines: tuple[ReportLine, ...]
 
     @property
-    def total(self) -> LedgerTotals:
-        return sum((line.totals for line in self.lines), LedgerTotals())
+    def total(self) -> UsageTotals:
+        return sum((line.totals for line in self.lines), UsageTotals())
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +94,7 @@ class Selection:
             self.records(viewer)
             .order_by()
             .values(group_key=GROUP_KEYS[self.grouping], **extra)
-            .annotate(**LEDGER_SUMS)
+            .annotate(**SUMS)
         )
         lines = [ReportLine.from_row(row) for row in rows]
         lines.sort(key=lambda line: line.key)

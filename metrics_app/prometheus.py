@@ -14,8 +14,8 @@ from prometheus_client.registry import Collector
 from agents.models import Agent, ApprovalRequest, Status
 from agents.tokens import user_of_authorization
 from metrics_app.ingest import list_spool
-from metrics_app.ledger import LEDGER_SUMS, LedgerTotals
 from metrics_app.models import SpoolCheckpoint, UsageRecord
+from metrics_app.querysets import SUMS, UsageTotals
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 TOKEN_KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
@@ -74,9 +74,9 @@ def _ledger() -> Iterator[Metric]:
     unpriced = GaugeMetricFamily(
         "cam_unpriced_calls", "Calls that cost nobody knows how much.", labels=["model"]
     )
-    rows: Any = UsageRecord.objects.order_by("model").values("model").annotate(**LEDGER_SUMS)
+    rows: Any = UsageRecord.objects.order_by("model").values("model").annotate(**SUMS)
     for row in rows:
-        totals = LedgerTotals.from_row(row)
+        totals = UsageTotals.from_row(row)
         model = row["model"]
         cost.add_metric([model], float(totals.cost_usd))
         calls.add_metric([model], totals.calls)

@@ -1,7 +1,7 @@
 """Sums over usage, in the database: Decimals for money, one query a word."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
@@ -9,7 +9,8 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Count, Q, Sum
+from django.db.models import BigIntegerField, Count, F, Q, Sum
+from django.db.models.functions import Cast, Round
 
 from metrics_app.pricing import COST_STEP_USD
 
@@ -19,23 +20,36 @@ if TYPE_CHECKING:
     from metrics_app.models import UsageRecord  # noqa: F401, named in a string
 
 
+STEPS_A_USD = int(1 / COST_STEP_USD)
+
+
 @dataclass(frozen=True, slots=True)
 class UsageTotals:
     """Sums over calls; a count_tokens request is none. `cost_usd` lacks the `unpriced` calls."""
 
-    cost_usd: Decimal = Decimal(0)
     calls: int = 0
     input_tokens: int = 0
-    cache_write_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     cache_read_tokens: int = 0
     output_tokens: int = 0
+    thinking_tokens: int = 0
+    web_searches: int = 0
     unpriced: int = 0
     estimated: int = 0
+    cost_usd: Decimal = Decimal(0)
+
+    @property
+    def cache_write_tokens(self) -> int:
+        return self.cache_write_5m_tokens + self.cache_write_1h_tokens
 
     @property
     def is_unknown(self) -> bool:
         """Whether the cost says nothing, as no call that costs has a price."""
         return self.unpriced > 0 and self.cost_usd == 0
+
+    def __add__(self, other: "UsageTotals") -> "UsageTotals":
+        return UsageTotals(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -43,22 +57,27 @@ class UsageTotals:
         values: dict[str, Any] = {
             field.name: row[f"sum_{field.name}"] or 0 for field in fields(cls)
         }
-        # SQLite sums in binary: 15 digits are right, and ten places restore the exact value.
-        values["cost_usd"] = Decimal(values["cost_usd"]).quantize(COST_STEP_USD)
+        values["cost_usd"] *= COST_STEP_USD
         return cls(**values)
 
 
+# Costs are summed as whole steps: SQLite sums Decimals in binary, and loses the last digits.
 SUMS = {
-    "sum_cost_usd": Sum("cost_usd"),
     "sum_calls": Count("pk", filter=~Q(kind="count_tokens")),
-    "sum_input_tokens": Sum("input_tokens"),
-    "sum_cache_write_tokens": Sum(
-        models.F("cache_write_5m_tokens") + models.F("cache_write_1h_tokens")
-    ),
-    "sum_cache_read_tokens": Sum("cache_read_tokens"),
-    "sum_output_tokens": Sum("output_tokens"),
     "sum_unpriced": Count("pk", filter=Q(is_unpriced=True)),
     "sum_estimated": Count("pk", filter=Q(is_estimated=True)),
+    "sum_cost_usd": Sum(Cast(Round(F("cost_usd") * STEPS_A_USD), BigIntegerField())),
+} | {
+    f"sum_{name}": Sum(name)
+    for name in (
+        "input_tokens",
+        "cache_write_5m_tokens",
+        "cache_write_1h_tokens",
+        "cache_read_tokens",
+        "output_tokens",
+        "thinking_tokens",
+        "web_searches",
+    )
 }
 
 

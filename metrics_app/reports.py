@@ -167,7 +167,7 @@ def rank_users(records: UsageRecordQuerySet) -> Rows:
 
 def _rank(records: UsageRecordQuerySet, key: str, **columns: F) -> Rows:
     # Unpriced calls alone sum to NULL, which not all databases sort last.
-    by_cost = Coalesce("sum_cost_usd", Decimal(0)).desc()
+    by_cost = Coalesce("sum_cost_usd", 0).desc()
     rows: Rows = records.values(key, **columns).annotate(**SUMS).order_by(by_cost, key)
     return rows
 

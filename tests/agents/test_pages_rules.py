@@ -15,7 +15,14 @@ INLINE = re.compile(
 )
 PUBLIC = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nothing/"]
 OWN = [
-    *("/", "/agents/new/", "/account/", "/metrics/", "/accounts/password/change/"),
+    *(
+        "/",
+        "/agents/new/",
+        "/account/",
+        "/metrics/",
+        "/metrics/reports/",
+        "/accounts/password/change/",
+    ),
     *("/accounts/email/", "/accounts/logout/", "/accounts/2fa/"),
 ]
 

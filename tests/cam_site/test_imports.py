@@ -17,7 +17,11 @@ PURE = (
     "agents.workspaces",
     "agents.diffs",
     "agents.rendering",
+    "metrics_app.indicators",
+    "metrics_app.price_list",
     "metrics_app.pricing",
+    "metrics_app.ranges",
+    "metrics_app.transcript",
     "metrics_app.gateway",
     "metrics_app.gateway.*",
 )

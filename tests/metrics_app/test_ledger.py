@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from metrics_app.ledger import Grouping, LedgerTotals, Selection
+from metrics_app.ledger import Grouping, Selection
 from metrics_app.models import UsageRecord
+from metrics_app.querysets import UsageTotals
 from metrics_app.ranges import DayRange
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +41,7 @@ def random_ledger(alice, bob, make_agent, make_record):
 
 def add_up(records):
     """The totals by hand, a row at a time."""
-    return LedgerTotals(
+    return UsageTotals(
         calls=sum(one.kind != "count_tokens" for one in records),
         unpriced=sum(one.is_unpriced for one in records),
         estimated=sum(one.is_estimated for one in records),
@@ -130,4 +131,4 @@ def test_a_report_takes_one_query(random_ledger, staff, django_assert_num_querie
 
 
 def test_an_empty_ledger_sums_up_to_nothing(alice):
-    assert Selection(NOVEMBER).report(alice).total == LedgerTotals()
+    assert Selection(NOVEMBER).report(alice).total == UsageTotals()
