@@ -1,5 +1,6 @@
 """What a person is shown of a request that waits for an answer. Tolerates any tool input."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -64,6 +65,17 @@ def make_card(approval: ApprovalRequest) -> ApprovalCard:
     if tool == "ExitPlanMode" and isinstance(given.get("plan"), str):
         return ApprovalCard(approval, "plan", "", text=given["plan"])
     return ApprovalCard(approval, "other", summary, text=show_input(given))
+
+
+def whole_input(approval: ApprovalRequest) -> str:
+    """Everything that was asked for, nothing left out; hidden characters are spelled out."""
+    given = approval.tool_input
+    fields = given.items() if isinstance(given, Mapping) else [("input", given)]
+    texts = [
+        f"{key}:\n{value if isinstance(value, str) else json.dumps(value, indent=2)}"
+        for key, value in fields
+    ]
+    return plain("\n\n".join([approval.tool_name, *texts])) + "\n"
 
 
 def parse_questions(tool_name: str, tool_input: object) -> tuple[Question, ...]:

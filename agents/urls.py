@@ -19,6 +19,11 @@ urlpatterns = [
         approvals.approval_decide,
         name="approval_decide",
     ),
+    path(
+        "agents/<uuid:agent_id>/approvals/<int:approval_id>/input/",
+        approvals.approval_input,
+        name="approval_input",
+    ),
     path("workspaces/browse/", workspaces.folder_picker, name="folder_picker"),
     path("account/", account.account_home, name="account_home"),
     path("account/tokens/", account.token_create, name="token_create"),

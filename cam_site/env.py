@@ -1,5 +1,6 @@
 """Environment values, checked where they are read: a wrong one stops the start and names its variable."""
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -129,11 +130,19 @@ def path_under(base: Path) -> Callable[[str], Path]:
     return lambda raw: Path(os.path.abspath(base / Path(raw).expanduser()))
 
 
-def existing_file(base: Path) -> Callable[[str], Path]:
+def json_file(base: Path) -> Callable[[str], Path]:
+    """The path of a file that holds a JSON object."""
+
     def parse(raw: str) -> Path:
         path = path_under(base)(raw)
         if not path.is_file():
             raise ValueError("no such file")
+        try:
+            is_object = isinstance(json.loads(path.read_bytes()), dict)
+        except (OSError, ValueError) as exc:
+            raise ValueError(f"not a readable JSON file: {exc}") from exc
+        if not is_object:
+            raise ValueError("the file holds no JSON object")
         return path
 
     return parse

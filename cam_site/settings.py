@@ -46,9 +46,13 @@ CAM_NODE_NAME = read(
     env.matching(r"[A-Za-z0-9_.-]{1,60}", "letters, digits, _ . and -, at most 60"),
     f"local-{sha256(str(CAM_DATA_DIR).encode()).hexdigest()[:8]}",
 )
-CAM_AGENT_IMAGE = read("CAM_AGENT_IMAGE", env.text, "cam-agent:latest")
+CAM_AGENT_IMAGE = read(
+    "CAM_AGENT_IMAGE",
+    env.matching(r"[a-z0-9][A-Za-z0-9._/:@-]{0,254}", "an image's name such as cam-agent:latest"),
+    "cam-agent:latest",
+)
 CAM_AGENT_SECCOMP_PROFILE = read(
-    "CAM_AGENT_SECCOMP_PROFILE", env.existing_file(BASE_DIR), "agent_image/seccomp.json"
+    "CAM_AGENT_SECCOMP_PROFILE", env.json_file(BASE_DIR), "agent_image/seccomp.json"
 )
 CAM_AGENT_APPARMOR_PROFILE = read("CAM_AGENT_APPARMOR_PROFILE", env.text, "")
 CAM_AGENT_MEMORY_MB = read(

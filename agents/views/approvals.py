@@ -1,10 +1,14 @@
+from uuid import UUID
+
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_safe
 
 from agents import services
-from agents.approval_cards import parse_questions
+from agents.approval_cards import parse_questions, whole_input
 from agents.forms import AnswersForm, DecisionForm, first_error
 from agents.models import Agent, ApprovalRequest
-from agents.views.answers import Request, agent_action
+from agents.views.answers import Request, agent_action, signed_in
 
 
 @agent_action
@@ -26,3 +30,12 @@ def approval_decide(request: Request, agent: Agent, approval_id: int) -> str | N
         answers = answers_form.answers
     services.allow_approval(approval, user=request.user, scope=form.scope, answers=answers)
     return None
+
+
+@require_safe
+@signed_in
+def approval_input(request: Request, agent_id: UUID, approval_id: int) -> HttpResponse:
+    """The whole of what is asked, as plain text: cards leave out what is too long."""
+    found = ApprovalRequest.objects.visible_to(request.user).filter(agent=agent_id)
+    text = whole_input(get_object_or_404(found, pk=approval_id))
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")

@@ -104,3 +104,39 @@ def test_approval_of_a_deleted_agent_is_gone(as_alice, alice):
     approval = make_approval(make_session(make_agent(alice)))
     as_alice.post(f"/agents/{approval.agent_id}/delete/")
     assert decide(as_alice, approval, "once").status_code == 404
+
+
+def input_url(approval):
+    return f"/agents/{approval.agent_id}/approvals/{approval.pk}/input/"
+
+
+def test_whole_request_leaves_nothing_out(as_alice, session):
+    text = "x = 1\n" * 5000 + "import os\u202e <script>"
+    approval = make_approval(session, tool_name="Write", request_id="r9")
+    approval.tool_input = {"file_path": "/workspace/a.py", "content": text, "deep": [1, {"a": 2}]}
+    approval.save()
+    response = as_alice.get(input_url(approval))
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    shown = response.content.decode()
+    assert shown.count("x = 1") == 5000
+    assert shown.startswith("Write\n\nfile_path:\n/workspace/a.py")
+    assert '"a": 2' in shown
+    assert "\u202e" not in shown
+
+
+def test_whole_request_takes_any_input(as_alice, session):
+    approval = make_approval(session, request_id="r9")
+    approval.tool_input = ["no", "object"]
+    approval.save()
+    assert '"object"' in as_alice.get(input_url(approval)).content.decode()
+
+
+def test_whole_request_is_not_for_strangers(client, charlie, approval):
+    assert client.get(input_url(approval)).status_code == 302
+    client.force_login(charlie)
+    assert client.get(input_url(approval)).status_code == 404
+
+
+def test_whole_request_rejects_post(as_alice, approval):
+    assert as_alice.post(input_url(approval)).status_code == 405

@@ -85,9 +85,21 @@ def test_relative_path_is_taken_from_the_base(tmp_path):
 
 
 @pytest.mark.parametrize("raw", ["missing.json", ".", "\0"])
-def test_existing_file_refuses_what_is_no_file(tmp_path, raw):
+def test_json_file_refuses_what_is_no_file(tmp_path, raw):
     with pytest.raises(ValueError):  # noqa: PT011 (a NUL byte is refused by the system, in its words)
-        env.existing_file(tmp_path)(raw)
+        env.json_file(tmp_path)(raw)
+
+
+@pytest.mark.parametrize("text", ["# Not JSON", "[]", "{", "\xff"])
+def test_json_file_refuses_another_content(tmp_path, text):
+    (tmp_path / "profile.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match="JSON"):
+        env.json_file(tmp_path)("profile.json")
+
+
+def test_json_file_takes_an_object(tmp_path):
+    (tmp_path / "profile.json").write_text("{}")
+    assert env.json_file(tmp_path)("profile.json") == tmp_path / "profile.json"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ class GatewayProcess:
 
     def find_proxy_port(self):
         """The one loopback port that the process listens on."""
-        links = (os.readlink(link) for link in list_links(f"/proc/{self.process.pid}/fd"))
+        links = read_links(Path(f"/proc/{self.process.pid}/fd"))
         inodes = {link[8:-1] for link in links if link.startswith("socket:[")}
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             fields = line.split()
@@ -158,8 +159,11 @@ class GatewayProcess:
         return [line for line in lines if agent_id in (None, line["agent_id"])]
 
 
-def list_links(folder):
-    return [f"{folder}/{name}" for name in os.listdir(folder) if os.path.islink(f"{folder}/{name}")]
+def read_links(folder):
+    """Where the links of a folder lead; one that is gone by now, as a closed descriptor's, is left out."""
+    for link in folder.iterdir():
+        with suppress(FileNotFoundError):
+            yield os.readlink(link)
 
 
 def connect_unix(path):
