@@ -121,7 +121,7 @@ def test_names_are_escaped(page, alice, make_agent, spend):
 
 
 def test_many_agents_are_paged_and_the_filter_stays(page, alice, make_agent, spend, monkeypatch):
-    monkeypatch.setattr("metrics_app.views.ROWS_PER_PAGE", 2)
+    monkeypatch.setattr("metrics_app.views.home.ROWS_PER_PAGE", 2)
     for number in range(3):
         spend(make_agent(alice, f"agent {number}"))
     first = page(alice, period="7d")
