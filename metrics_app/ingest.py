@@ -21,6 +21,7 @@ from metrics_app.attempts import assess
 from metrics_app.models import SpoolCheckpoint, UsageRecord
 from metrics_app.overrides import load_overrides
 from metrics_app.pricing import Override
+from metrics_app.rollups import RollupChange
 from metrics_app.spool import Batch, SpoolLine, SpoolLineError, parse_line, read_batch
 
 logger = logging.getLogger(__name__)
@@ -138,21 +139,31 @@ def _store(batch: Batch, checkpoint: SpoolCheckpoint, now: datetime) -> int:
     rows = _make_rows(lines, checkpoint)
     with transaction.atomic():
         new = _leave_out_stored(rows)
-        refused = _insert(new, checkpoint)
+        stored = _insert(new, checkpoint)
+        left_out = len(batch.lines) + batch.oversized - len(rows) + len(new) - len(stored)
         is_ours = SpoolCheckpoint.objects.filter(
             pk=checkpoint.pk, identity=checkpoint.identity, offset=checkpoint.offset
         ).update(
             offset=batch.end,
             lines=F("lines") + len(batch.lines) + batch.oversized,
-            bad_lines=F("bad_lines") + len(batch.lines) + batch.oversized - len(rows) + refused,
+            bad_lines=F("bad_lines") + left_out,
             updated_at=now,
         )
-        if not is_ours:
+        if is_ours:
+            _count(stored)
+        else:
             transaction.set_rollback(True)
-        for agent_id in {row.agent_id for row in new}:
+        for agent_id in {row.agent_id for row in stored}:
             ring_agent_on_commit(agent_id)
     checkpoint.offset = batch.end
-    return len(new) - refused if is_ours else 0
+    return len(stored) if is_ours else 0
+
+
+def _count(calls: Iterable[UsageRecord]) -> None:
+    change = RollupChange()
+    for call in calls:
+        change.add(call)
+    change.write()
 
 
 def _leave_out_stored(rows: Sequence[UsageRecord]) -> list[UsageRecord]:
@@ -261,20 +272,20 @@ def _make_row(
     )
 
 
-def _insert(rows: Sequence[UsageRecord], checkpoint: SpoolCheckpoint) -> int:
-    """Insert rows; returns how many the database refused.
+def _insert(rows: list[UsageRecord], checkpoint: SpoolCheckpoint) -> list[UsageRecord]:
+    """Insert rows; returns those that the database took.
 
     One bad row must not hold up the rest for ever: where a batch fails, its rows go in one by one.
     """
     try:
         with transaction.atomic():
-            UsageRecord.objects.bulk_create(rows, ignore_conflicts=True)
+            UsageRecord.objects.bulk_create(rows)
     except (DataError, IntegrityError) as exc:
         if len(rows) == 1:
             logger.warning("spool %s: %s refused: %.100s", checkpoint.name, rows[0].attempt_id, exc)
-            return 1
-        return sum(_insert([row], checkpoint) for row in rows)
-    return 0
+            return []
+        return [taken for row in rows for taken in _insert([row], checkpoint)]
+    return rows
 
 
 def _remove_if_old(file: SpoolFile, now: datetime) -> None:

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import F, TextChoices, Value
-from django.db.models.functions import Coalesce, NullIf, TruncDate
+from django.db.models import F, TextChoices
 
-from metrics_app.models import UsageRecord
-from metrics_app.querysets import SUMS, UsageRecordQuerySet, UsageTotals
+from metrics_app.models import DailyUsage, UsageRecord
+from metrics_app.querysets import ROLLUP_SUMS, RollupQuerySet, UsageRecordQuerySet, UsageTotals
 from metrics_app.ranges import DayRange
 
 
@@ -22,13 +20,12 @@ class Grouping(TextChoices):
     DAY = "day", "Day"
 
 
-# A call that failed has no model that answered: it stands under the one that was asked for.
 GROUP_KEYS: dict[Grouping, Any] = {
     Grouping.USER: F("user__username"),
     Grouping.WORKSPACE: F("agent__workspace"),
     Grouping.AGENT: F("agent_id"),
-    Grouping.MODEL: Coalesce(NullIf("model", Value("")), "requested_model"),
-    Grouping.DAY: TruncDate("started_at", tzinfo=UTC),
+    Grouping.MODEL: F("model"),
+    Grouping.DAY: F("day"),
 }
 AGENT_COLUMNS = {
     "agent_name": F("agent__name"),
@@ -82,8 +79,16 @@ class Selection:
     username: str | None = None
 
     def records(self, viewer: User | AnonymousUser) -> UsageRecordQuerySet:
+        """The single calls."""
         found = UsageRecord.objects.visible_to(viewer).filter(
             started_at__gte=self.days.start_at, started_at__lt=self.days.end_at
+        )
+        return found if self.username is None else found.filter(user__username=self.username)
+
+    def sums(self, viewer: User | AnonymousUser) -> RollupQuerySet[DailyUsage]:
+        """What they add up to."""
+        found = DailyUsage.objects.visible_to(viewer).filter(
+            day__gte=self.days.first, day__lt=self.days.end
         )
         return found if self.username is None else found.filter(user__username=self.username)
 
@@ -91,10 +96,9 @@ class Selection:
         """The most expensive group first, days in their order. One query."""
         extra = AGENT_COLUMNS if self.grouping == Grouping.AGENT else {}
         rows = (
-            self.records(viewer)
-            .order_by()
+            self.sums(viewer)
             .values(group_key=GROUP_KEYS[self.grouping], **extra)
-            .annotate(**SUMS)
+            .annotate(**ROLLUP_SUMS)
         )
         lines = [ReportLine.from_row(row) for row in rows]
         lines.sort(key=lambda line: line.key)

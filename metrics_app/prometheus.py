@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Count
+from django.db.models import Case, Count, F, Value, When
 from django.http import HttpRequest
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,8 +14,8 @@ from prometheus_client.registry import Collector
 from agents.models import Agent, ApprovalRequest, Status
 from agents.tokens import user_of_authorization
 from metrics_app.ingest import list_spool
-from metrics_app.models import SpoolCheckpoint, UsageRecord
-from metrics_app.querysets import SUMS, UsageTotals
+from metrics_app.models import DailyUsage, SpoolCheckpoint
+from metrics_app.querysets import ROLLUP_SUMS, UsageTotals
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 TOKEN_KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
@@ -74,10 +74,11 @@ def _ledger() -> Iterator[Metric]:
     unpriced = GaugeMetricFamily(
         "cam_unpriced_calls", "Calls that cost nobody knows how much.", labels=["model"]
     )
-    rows: Any = UsageRecord.objects.order_by("model").values("model").annotate(**SUMS)
-    for row in rows:
+    answered = Case(When(is_answered=True, then=F("model")), default=Value(""))
+    rows: Any = DailyUsage.objects.values(label=answered).annotate(**ROLLUP_SUMS)
+    for row in rows.order_by("label"):
         totals = UsageTotals.from_row(row)
-        model = row["model"]
+        model = row["label"]
         cost.add_metric([model], float(totals.cost_usd))
         calls.add_metric([model], totals.calls)
         unpriced.add_metric([model], totals.unpriced)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -55,7 +55,7 @@ class UsageTotals:
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Build from a row that has `SUMS`, where sums over nothing are None."""
         values: dict[str, Any] = {
-            field.name: row[f"sum_{field.name}"] or 0 for field in fields(cls)
+            field.name: int(row[f"sum_{field.name}"] or 0) for field in fields(cls)
         }
         values["cost_usd"] *= COST_STEP_USD
         return cls(**values)
@@ -81,7 +81,19 @@ SUMS = {
 }
 
 
-class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
+# The same sums over rollups, which have a column for each.
+ROLLUP_SUMS = {
+    f"sum_{field.name}": Sum(field.name)
+    for field in fields(UsageTotals)
+    if field.name != "cost_usd"
+} | {"sum_cost_usd": Sum("cost_steps")}
+
+M = TypeVar("M", bound=models.Model)
+
+
+class OwnedQuerySet(models.QuerySet[M]):
+    """Rows that say whose calls they are about."""
+
     def visible_to(self, user: "User | AnonymousUser") -> Self:
         """The user's own calls, those of deleted agents too; staff see everyone's."""
         if not user.is_authenticated:
@@ -94,6 +106,8 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
     def of_agents(self, agent_ids: Iterable[UUID]) -> Self:
         return self.filter(agent_id__in=list(agent_ids))
 
+
+class UsageRecordQuerySet(OwnedQuerySet["UsageRecord"]):
     def since(self, start: datetime | None) -> Self:
         """Calls that started then or later; all where `start` is None."""
         return self if start is None else self.filter(started_at__gte=start)
@@ -101,7 +115,12 @@ class UsageRecordQuerySet(models.QuerySet["UsageRecord"]):
     def totals(self) -> UsageTotals:
         return UsageTotals.from_row(self.order_by().aggregate(**SUMS))
 
+
+class RollupQuerySet(OwnedQuerySet[M]):
+    def totals(self) -> UsageTotals:
+        return UsageTotals.from_row(self.aggregate(**ROLLUP_SUMS))
+
     def totals_by_agent(self) -> dict[UUID, UsageTotals]:
-        """Totals by agent id, none for agents without rows."""
-        rows = self.order_by().values("agent_id").annotate(**SUMS)
+        """Totals by agent id, none for agents without calls."""
+        rows = self.values("agent_id").annotate(**ROLLUP_SUMS)
         return {row["agent_id"]: UsageTotals.from_row(row) for row in rows}

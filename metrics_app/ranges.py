@@ -38,6 +38,10 @@ class DayRange:
             raise ValueError("the range is empty: its end must come after its first day")
 
     @classmethod
+    def of_day(cls, day: date) -> Self:
+        return cls(day, day + timedelta(days=1))
+
+    @classmethod
     def of_month(cls, day: date) -> Self:
         """The whole month that `day` lies in."""
         first = day.replace(day=1)
@@ -61,6 +65,12 @@ class DayRange:
     @property
     def end_at(self) -> datetime:
         return start_of(self.end)
+
+    @property
+    def days(self) -> list[date]:
+        return [
+            self.first + timedelta(days=number) for number in range((self.end - self.first).days)
+        ]
 
     @property
     def is_month(self) -> bool:

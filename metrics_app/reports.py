@@ -14,7 +14,7 @@ from django.utils import timezone
 from agents.models import Agent
 from metrics_app.forms import Period
 from metrics_app.indicators import cache_hit_rate, percentile, share, total_cache_savings
-from metrics_app.models import CallKind, UsageRecord
+from metrics_app.models import CallKind, DailyUsage, UsageRecord
 from metrics_app.overrides import load_overrides
 from metrics_app.price_list import find_rates
 from metrics_app.pricing import Tokens
@@ -174,9 +174,9 @@ def _rank(records: UsageRecordQuerySet, key: str, **columns: F) -> Rows:
 
 def total_of_agent(agent: Agent) -> UsageTotals:
     """One query."""
-    return UsageRecord.objects.of_agents([agent.pk]).totals()
+    return DailyUsage.objects.of_agents([agent.pk]).totals()
 
 
 def totals_of_agents(agents: Iterable[Agent]) -> dict[UUID, UsageTotals]:
     """Totals by agent id, none for agents without calls. One query."""
-    return UsageRecord.objects.of_agents(agent.pk for agent in agents).totals_by_agent()
+    return DailyUsage.objects.of_agents(agent.pk for agent in agents).totals_by_agent()

@@ -1,6 +1,5 @@
 """Prices stored calls again, from their raw usage, by the prices of today."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
@@ -14,6 +13,7 @@ from metrics_app.models import UsageRecord
 from metrics_app.overrides import load_overrides
 from metrics_app.pricing import Override, PricedUsage, matches
 from metrics_app.querysets import UsageRecordQuerySet
+from metrics_app.rollups import RollupChange
 from metrics_app.spool import SpoolLine
 from metrics_app.turn_costs import compare_again
 
@@ -54,10 +54,12 @@ def reprice(
     while True:
         with transaction.atomic():
             batch = _next_batch(records, last)
-            changed = list(_change_prices(batch, pattern, overrides, changes))
+            changed = _find_changes(batch, pattern, overrides)
+            for row, priced in changed:
+                model = row.model or row.requested_model
+                changes.setdefault(model, Repriced()).add(row.cost_usd, priced.cost_usd)
             if changed and not is_dry_run:
-                UsageRecord.objects.bulk_update(changed, PRICE_FIELDS)
-                compare_again({(row.session_id, row.turn) for row in changed}, timezone.now())
+                _write(changed)
         if len(batch) < BATCH_ROWS:
             return changes
         last = batch[-1]
@@ -72,22 +74,29 @@ def _next_batch(records: UsageRecordQuerySet, last: UsageRecord | None) -> list[
     return list(records.order_by("started_at", "pk").select_for_update()[:BATCH_ROWS])
 
 
-def _change_prices(
-    batch: list[UsageRecord],
-    pattern: str,
-    overrides: list[Override],
-    changes: dict[str, Repriced],
-) -> Iterator[UsageRecord]:
+def _find_changes(
+    batch: list[UsageRecord], pattern: str, overrides: list[Override]
+) -> list[tuple[UsageRecord, PricedUsage]]:
+    changed = []
     for row in batch:
-        model = row.model or row.requested_model
-        if not matches(pattern, model):
-            continue
-        priced = assess(line_of(row), overrides).priced
-        if _facts(priced) != _facts(row):
-            changes.setdefault(model, Repriced()).add(row.cost_usd, priced.cost_usd)
-            for name in PRICE_FIELDS:
-                setattr(row, name, getattr(priced, name))
-            yield row
+        if matches(pattern, row.model or row.requested_model):
+            priced = assess(line_of(row), overrides).priced
+            if _facts(priced) != _facts(row):
+                changed.append((row, priced))
+    return changed
+
+
+def _write(changed: list[tuple[UsageRecord, PricedUsage]]) -> None:
+    sums = RollupChange()
+    for row, priced in changed:
+        sums.remove(row)
+        for name in PRICE_FIELDS:
+            setattr(row, name, getattr(priced, name))
+        sums.add(row)
+    rows = [row for row, _ in changed]
+    UsageRecord.objects.bulk_update(rows, PRICE_FIELDS)
+    compare_again({(row.session_id, row.turn) for row in rows}, timezone.now())
+    sums.write()
 
 
 def _facts(priced: PricedUsage | UsageRecord) -> tuple[object, ...]:

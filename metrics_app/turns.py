@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from agents.models import Agent, SessionEvent
 from metrics_app.models import MessageNote, TranscriptCursor, TurnCost, UsageRecord
+from metrics_app.rollups import RollupChange
 from metrics_app.transcript import MessageFacts, read_cli_total, read_message
 from metrics_app.turn_costs import SETTLES_AFTER, compare_again, compare_due_turns
 
@@ -169,16 +170,20 @@ def write_notes(note_ids: Iterable[int]) -> None:
         notes = list(MessageNote.objects.filter(pk__in=note_ids).order_by("pk").select_for_update())
         calls = _calls_of(notes)
         touched = set()
+        sums = RollupChange()
         for note in notes:
             for call in calls[note.agent_id, note.message_id]:
                 touched |= {(call.session_id, call.turn), (note.session_id, note.turn)}
+                sums.remove(call)
                 _write_note(note, call)
+                sums.add(call)
         UsageRecord.objects.bulk_update(
             [call for of_message in calls.values() for call in of_message],
             ["session", "turn", "tool_name", "tool_use_id", "tool_calls", "parent_tool_use_id"],
         )
         MessageNote.objects.filter(pk__in=[note.pk for note in notes]).delete()
         compare_again(touched, timezone.now())
+        sums.write()
 
 
 def _calls_of(notes: Iterable[MessageNote]) -> defaultdict[tuple[UUID, str], list[UsageRecord]]:

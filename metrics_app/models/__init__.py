@@ -1,10 +1,14 @@
 from metrics_app.models.prices import PriceOverride
+from metrics_app.models.rollups import DailyLatency, DailyUsage, HourlyUsage
 from metrics_app.models.spool import SpoolCheckpoint
 from metrics_app.models.turns import MessageNote, TranscriptCursor, TurnCost
 from metrics_app.models.usage import CallKind, UsageRecord
 
 __all__ = [
     "CallKind",
+    "DailyLatency",
+    "DailyUsage",
+    "HourlyUsage",
     "MessageNote",
     "PriceOverride",
     "SpoolCheckpoint",

@@ -9,6 +9,7 @@ import pytest
 
 from agents.models import Agent
 from metrics_app.models import UsageRecord
+from metrics_app.rollups import RollupChange
 
 OPUS = "claude-opus-5-5"
 STARTED = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
@@ -99,6 +100,10 @@ def make_record(db):
             "input_tokens": 1200,
             "output_tokens": 77,
         }
-        return UsageRecord.objects.create(agent=agent, **(defaults | fields))
+        record = UsageRecord.objects.create(agent=agent, **(defaults | fields))
+        sums = RollupChange()
+        sums.add(record)
+        sums.write()
+        return record
 
     return make

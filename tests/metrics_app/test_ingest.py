@@ -381,7 +381,7 @@ def test_queries_do_not_grow_with_lines(
     agent, make_line, spool, rung, django_assert_max_num_queries
 ):
     spool(*(make_line(agent.pk) for _ in range(20)))
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         assert ingest_spool() == 20
 
 

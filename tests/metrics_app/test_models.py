@@ -9,7 +9,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 
 from agents.models import AgentSession
-from metrics_app.models import SpoolCheckpoint, UsageRecord
+from metrics_app.models import DailyUsage, SpoolCheckpoint, UsageRecord
 from metrics_app.querysets import UsageTotals
 
 pytestmark = pytest.mark.django_db
@@ -125,7 +125,7 @@ def test_totals_by_agent_take_one_query(
     make_record(agent)
     make_record(other)
     with django_assert_num_queries(1):
-        totals = UsageRecord.objects.totals_by_agent()
+        totals = DailyUsage.objects.totals_by_agent()
     assert totals[agent.pk].cost_usd == Decimal("0.01828")
     assert totals[other.pk].calls == 1
 
