@@ -1,6 +1,7 @@
 """Tell readers that rows changed. A lost doorbell costs nothing: every reader looks by itself too."""
 
 import logging
+from collections.abc import Iterable
 from typing import Literal, TypedDict
 from uuid import UUID
 
@@ -48,4 +49,15 @@ def ring_on_commit(*groups: str, agent_id: UUID | str) -> None:
 
 def ring_agent_on_commit(agent_id: UUID | str) -> None:
     """Wake the viewers of one agent."""
-    ring_on_commit(agent_group(agent_id), agent_id=agent_id)
+    ring_agents_on_commit([agent_id])
+
+
+def ring_agents_on_commit(agent_ids: Iterable[UUID | str]) -> None:
+    """Wake the viewers of many: entering an event loop costs more than all their messages."""
+    ids = list(agent_ids)
+    transaction.on_commit(lambda: async_to_sync(_ring_agents)(ids))
+
+
+async def _ring_agents(agent_ids: Iterable[UUID | str]) -> None:
+    for agent_id in agent_ids:
+        await ring(agent_group(agent_id), agent_id=agent_id)

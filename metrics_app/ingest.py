@@ -15,7 +15,7 @@ from django.db import DataError, IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from agents.doorbells import ring_agent_on_commit
+from agents.doorbells import ring_agents_on_commit
 from agents.models import Agent, AgentSession
 from metrics_app.attempts import assess
 from metrics_app.models import SpoolCheckpoint, UsageRecord
@@ -153,8 +153,7 @@ def _store(batch: Batch, checkpoint: SpoolCheckpoint, now: datetime) -> int:
             _count(stored)
         else:
             transaction.set_rollback(True)
-        for agent_id in {row.agent_id for row in stored}:
-            ring_agent_on_commit(agent_id)
+        ring_agents_on_commit({row.agent_id for row in stored})
     checkpoint.offset = batch.end
     return len(stored) if is_ours else 0
 

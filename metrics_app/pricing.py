@@ -61,7 +61,7 @@ class UsageReading:
 
     @property
     def tokens(self) -> Tokens:
-        return sum(self.parts, Tokens())
+        return sum(self.parts[1:], self.parts[0])
 
 
 @dataclass(frozen=True, slots=True)

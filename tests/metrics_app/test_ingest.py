@@ -23,7 +23,7 @@ STARTED = datetime.fromisoformat("2026-11-23T17:00:00+00:00")
 def rung(monkeypatch):
     """Ids of the agents whose doorbell is rung."""
     agent_ids = []
-    monkeypatch.setattr(ingest, "ring_agent_on_commit", agent_ids.append)
+    monkeypatch.setattr(ingest, "ring_agents_on_commit", agent_ids.extend)
     return agent_ids
 
 
