@@ -4,13 +4,15 @@ import json
 import os
 import re
 from collections.abc import Callable
+from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import environ
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 from metrics_app.gateway.hosts import normalise_pattern
 from metrics_app.gateway.upstream import Upstream
@@ -18,6 +20,14 @@ from metrics_app.gateway.upstream import Upstream
 T = TypeVar("T")
 
 env = environ.Env()
+
+# By scheme: as it is, STARTTLS, TLS from the first byte.
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+MAIL_SERVER_EXPECTED = (
+    "CAM_EMAIL_URL: expected consolemail://, or smtp://, smtp+tls:// or smtp+ssl:// with "
+    "user:password@host:port. Write other characters than letters and digits of user and password "
+    "as %40 for @, %2F for / and so on"
+)
 
 
 def read(name: str, parse: Callable[[str], T], default: str) -> T:
@@ -194,10 +204,43 @@ def ip_addresses(raw: str) -> list[str]:
     return [str(ip_address(word)) for word in words(raw)]
 
 
+def origin(raw: str) -> str:
+    """A scheme and a host such as `https://cam.example.org`, without a path."""
+    parts = urlsplit(raw)
+    has_more = parts.path or parts.query or parts.fragment or parts.username is not None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or has_more:
+        raise ValueError(f"{raw!r} is no origin such as https://cam.example.org")
+    return raw
+
+
 def origins(raw: str) -> list[str]:
-    """Schemes and hosts such as `https://cam.example.org`, without a path."""
-    for word in words(raw):
-        parts = urlsplit(word)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path:
-            raise ValueError(f"{word!r} is no origin such as https://cam.example.org")
-    return words(raw)
+    return [origin(word) for word in words(raw)]
+
+
+def mail_server(raw: str) -> dict[str, Any]:
+    """Django's EMAIL_ settings out of a URL. The URL holds a password: it is in no message."""
+    try:
+        parts = urlsplit(raw)
+        port = parts.port or MAIL_PORTS.get(parts.scheme)
+    except ValueError as exc:
+        raise ImproperlyConfigured(MAIL_SERVER_EXPECTED) from exc
+    is_server = parts.scheme in MAIL_PORTS and bool(parts.hostname)
+    has_more = parts.path.strip("/") or parts.query or parts.fragment
+    is_login = bool(parts.username) == bool(parts.password)
+    if not (is_server or raw == "consolemail://") or has_more or not is_login:
+        raise ImproperlyConfigured(MAIL_SERVER_EXPECTED)
+    config: dict[str, Any] = environ.Env.email_url_config(raw)
+    return config | {"EMAIL_PORT": port}
+
+
+def mail_sender(raw: str) -> str:
+    """An address, or a name with an address: `CAM <cam@example.org>`."""
+    name, address = parseaddr(raw)
+    has_strange_parts = not raw.isprintable() or (name and not raw.endswith(f"<{address}>"))
+    try:
+        validate_email(address)
+    except ValidationError as exc:
+        raise ValueError("expected an address, or a name <and an address>") from exc
+    if has_strange_parts or (not name and raw != address):
+        raise ValueError("expected an address, or a name <and an address>")
+    return raw

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -38,6 +39,19 @@ if len(SECRET_KEY) < 32:
     )
 ALLOWED_HOSTS = read("CAM_ALLOWED_HOSTS", env.some_words, "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = read("CAM_TRUSTED_ORIGINS", env.origins, "")
+
+# Mail
+EMAIL_SERVER = read("CAM_EMAIL_URL", env.mail_server, "consolemail://")
+EMAIL_BACKEND = EMAIL_SERVER["EMAIL_BACKEND"]
+EMAIL_HOST = EMAIL_SERVER["EMAIL_HOST"]
+EMAIL_PORT = EMAIL_SERVER["EMAIL_PORT"]
+EMAIL_HOST_USER = EMAIL_SERVER["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD = EMAIL_SERVER["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = EMAIL_SERVER.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = EMAIL_SERVER.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = read("CAM_EMAIL_FROM", env.mail_sender, "CAM <cam@localhost>")
+CAM_PUBLIC_URL = read("CAM_PUBLIC_URL", env.origin, f"http://localhost:{CAM_PORT}")
 
 # Agents
 # Containers are found, and orphans removed, by this name: two installations must not share one.
@@ -171,7 +185,14 @@ TEMPLATES = [
                 "cam_site.context_processors.site",
             ],
         },
-    }
+    },
+    # Mails in plain text, where an escaped `&amp;` would be wrong. It finds nothing but mails.
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "NAME": "plain_text",
+        "DIRS": [BASE_DIR / "templates" / "metrics_app" / "mail"],
+        "OPTIONS": {"autoescape": False},
+    },
 ]
 
 # Data
@@ -221,6 +242,11 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "recover-lost-work": {"task": "agents.tasks.recover_lost_work", "schedule": 30.0},
+    "make-monthly-reports": {
+        "task": "metrics_app.tasks.make_monthly_reports",
+        "schedule": crontab(hour=5, minute=10),
+    },
+    "send-due-mails": {"task": "metrics_app.tasks.send_due_mails", "schedule": 60.0},
 }
 
 # Accounts
@@ -245,7 +271,6 @@ ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 # Addresses are not verified here, so that cannot be asked for before a second factor.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]

@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from metrics_app.models import (
+    CostMail,
+    CostMailPreference,
     MessageNote,
     PriceOverride,
     SpoolCheckpoint,
@@ -147,3 +149,29 @@ class MessageNoteAdmin(ReadOnlyAdmin):
     list_display = ["message_id", "agent", "turn", "tool_name", "tool_calls", "created_at"]
     list_select_related = ["agent"]
     search_fields = ["=message_id", "agent__name"]
+
+
+@admin.register(CostMail)
+class CostMailAdmin(ReadOnlyAdmin):
+    list_display = [
+        "created_at",
+        "user",
+        "kind",
+        "title",
+        "sent_at",
+        "address",
+        "attempts",
+        "error",
+    ]
+    list_filter = ["kind"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "title", "=address"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(CostMailPreference)
+class CostMailPreferenceAdmin(ModelAdmin):
+    list_display = ["user", "monthly_report", "budget_alerts"]
+    list_filter = ["monthly_report", "budget_alerts"]
+    list_select_related = ["user"]
+    search_fields = ["user__username"]

@@ -1,4 +1,5 @@
 from datetime import date
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django import forms
@@ -8,7 +9,13 @@ from django.db import models
 from django.http import QueryDict
 
 from metrics_app.ledger import Grouping, Selection
+from metrics_app.models import CostMailPreference
 from metrics_app.ranges import EARLIEST_DAY, LATEST_DAY, DayRange
+
+if TYPE_CHECKING:  # generic in the stubs only
+    PreferenceForm = forms.ModelForm[CostMailPreference]
+else:
+    PreferenceForm = forms.ModelForm
 
 
 class Period(models.TextChoices):
@@ -108,6 +115,12 @@ class ReportForm(forms.Form):
         if self.viewer.is_staff:
             return self.selection.username or "everyone"
         return self.viewer.get_username()
+
+
+class CostMailForm(PreferenceForm):
+    class Meta:
+        model = CostMailPreference
+        fields = ["monthly_report", "budget_alerts"]
 
 
 def _day_field(label: str) -> forms.DateField:

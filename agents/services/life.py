@@ -24,13 +24,13 @@ from agents.services.checks import check_edit_mode, check_model, check_prompt_le
 from agents.workspaces import WorkspaceError, confine
 
 
-def enqueue(task_name: str, key: int | str) -> None:
-    """Hand a task of `agents.tasks` to a worker once the rows are there.
+def enqueue(task_name: str, key: int | str, *, app: str = "agents") -> None:
+    """Hand a task of an app's `tasks` to a worker once the rows are there.
 
-    A broker that is down loses the message, not the work: `recover_lost_work` finds the rows.
+    A broker that is down loses the message, not the work: a task on the beat finds the rows.
     """
     transaction.on_commit(
-        lambda: current_app.send_task(f"agents.tasks.{task_name}", [key]), robust=True
+        lambda: current_app.send_task(f"{app}.tasks.{task_name}", [key]), robust=True
     )
 
 

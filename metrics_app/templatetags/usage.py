@@ -34,6 +34,14 @@ def exact_usd(value: Decimal) -> str:
 
 
 @register.filter
+def cost_text(totals: UsageTotals) -> str:
+    """`$12.50`, `$12.50 + 3 unpriced`, or `unpriced`, never 0 for what is not known."""
+    if totals.is_unknown:
+        return "unpriced"
+    return usd(totals.cost_usd) + (f" + {totals.unpriced} unpriced" if totals.unpriced else "")
+
+
+@register.filter
 def compact(count: int) -> str:
     """`950`, `1.2k`, `3.4M`."""
     if count < 1000:
@@ -71,8 +79,4 @@ def costs_of(agents: Iterable[Agent]) -> dict[UUID, UsageTotals]:
 def agent_cost_value(agent_id: UUID, costs: Mapping[UUID, UsageTotals]) -> str:
     """An agent's cost out of `costs_of`, as text."""
     totals = costs.get(agent_id)
-    if totals is None or not totals.calls:
-        return NO_CALLS
-    if totals.is_unknown:
-        return "unpriced"
-    return usd(totals.cost_usd) + (f" + {totals.unpriced} unpriced" if totals.unpriced else "")
+    return NO_CALLS if totals is None or not totals.calls else cost_text(totals)

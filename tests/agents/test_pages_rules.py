@@ -21,6 +21,7 @@ OWN = [
         "/account/",
         "/metrics/",
         "/metrics/reports/",
+        "/metrics/mails/",
         "/accounts/password/change/",
     ),
     *("/accounts/email/", "/accounts/logout/", "/accounts/2fa/"),

@@ -164,7 +164,45 @@ def test_origins():
     ]
 
 
-@pytest.mark.parametrize("raw", ["cam.example.org", "https://", "ftp://a", "https://a/path"])
+@pytest.mark.parametrize(
+    "raw",
+    ["cam.example.org", "https://", "ftp://a", "https://a/path", "https://a?b", "https://u@a"],
+)
 def test_origins_refuse_what_is_none(raw):
     with pytest.raises(ValueError, match="no origin"):
         env.origins(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "port"),
+    [("smtp://m", 25), ("smtp+tls://m", 587), ("smtp+ssl://m", 465), ("smtp://u:p@m:2525", 2525)],
+)
+def test_mail_server_knows_the_ports(raw, port):
+    assert env.mail_server(raw)["EMAIL_PORT"] == port
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *("", "mail.example.org", "smtp://", "smtps://u:hunter2@m", "https://m", "consolemail://m"),
+        *("smtp://u:hunter2@m:99999", "smtp://u:hunter2/x@m", "smtp://u:hunter2?x@m"),
+        *("smtp://u:hunter2#x@m", "smtp://u@m", "smtp://:hunter2@m", "smtp://m/path"),
+    ],
+)
+def test_mail_server_refuses_others_and_quotes_no_password(raw):
+    with pytest.raises(ImproperlyConfigured, match="CAM_EMAIL_URL: expected") as caught:
+        env.mail_server(raw)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("raw", ["cam@example.org", "CAM <cam@example.org>", "cam@localhost"])
+def test_mail_sender_takes_an_address_with_or_without_a_name(raw):
+    assert env.mail_sender(raw) == raw
+
+
+@pytest.mark.parametrize(
+    "raw", ["", "cam", "CAM <cam>", "a@b.org, c@d.org", "a@b.org\nBcc: c@d.org", "<a@b.org> CAM"]
+)
+def test_mail_sender_refuses_what_is_no_address(raw):
+    with pytest.raises(ValueError, match="expected an address"):
+        env.mail_sender(raw)

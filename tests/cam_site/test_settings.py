@@ -77,6 +77,9 @@ BAD = [
     ("CAM_UPSTREAM_URL", "api.anthropic.com"),
     ("CAM_DATABASE_URL", "mysql://host/name"),
     ("CAM_REDIS_URL", "localhost:6379"),
+    ("CAM_EMAIL_URL", "mail.example.org"),
+    ("CAM_EMAIL_FROM", "nobody"),
+    ("CAM_PUBLIC_URL", "cam.example.org"),
     ("CAM_WHISPER_MODEL", "huge"),
     ("CAM_HTTPS", "on please"),
     ("CAM_MAX_AGENTS_PER_USER", "many"),
@@ -154,3 +157,18 @@ def test_gateway_python_is_the_environments_own_link(tmp_path):
     assert read_settings("CAM_GATEWAY_PYTHON", CAM_GATEWAY_PYTHON=str(link)) == {
         "CAM_GATEWAY_PYTHON": str(link)
     }
+
+
+def test_mail_goes_to_the_log_until_there_is_a_server():
+    found = read_settings("EMAIL_BACKEND", "CAM_PUBLIC_URL", CAM_PORT="9000")
+    assert found == {
+        "EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend",
+        "CAM_PUBLIC_URL": "http://localhost:9000",
+    }
+
+
+def test_mail_server_comes_from_one_url():
+    url = "smtp+tls://cam%40example.org:p%2Fw@mail.example.org"
+    names = ["HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS", "USE_SSL"]
+    found = read_settings(*(f"EMAIL_{name}" for name in names), CAM_EMAIL_URL=url)
+    assert list(found.values()) == ["mail.example.org", 587, "cam@example.org", "p/w", True, False]

@@ -54,6 +54,7 @@ class Stack:
             "DJANGO_SETTINGS_MODULE": "cam_site.settings",
             "CAM_DATA_DIR": str(self.data),
             "CAM_METRICS_DIR": "",
+            "CAM_EMAIL_URL": "",
             "CAM_REDIS_URL": "",
             "CAM_PORT": str(self.port),
             "CAM_DEMO_API_PORT": str(free_port()),

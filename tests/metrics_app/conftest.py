@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from agents.models import Agent
-from metrics_app.models import UsageRecord
+from metrics_app.models import CostMailPreference, UsageRecord
 from metrics_app.rollups import RollupChange
 
 OPUS = "claude-opus-5-5"
@@ -107,3 +107,33 @@ def make_record(db):
         return record
 
     return make
+
+
+@pytest.fixture
+def queue(monkeypatch, django_capture_on_commit_callbacks):
+    """The tasks of mails that reached the broker, as mail ids; `with queue.committed():` around what sends."""
+
+    class Queue(list):
+        @staticmethod
+        def committed():
+            return django_capture_on_commit_callbacks(execute=True)
+
+    sent = Queue()
+    monkeypatch.setattr(
+        "agents.services.life.current_app.send_task",
+        lambda name, args: sent.append(args[0]) if name.endswith("cost_mail") else None,
+    )
+    return sent
+
+
+@pytest.fixture
+def wants(db):
+    """Has users ask for mails: both kinds, or those that the keywords say."""
+
+    def choose(*users, **wishes):
+        for user in users:
+            CostMailPreference.objects.update_or_create(
+                user=user, defaults=wishes or {"monthly_report": True, "budget_alerts": True}
+            )
+
+    return choose

@@ -3,8 +3,15 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils import timezone
 
-from metrics_app.models import PriceOverride, SpoolCheckpoint, TurnCost
+from metrics_app.models import (
+    CostMail,
+    CostMailPreference,
+    PriceOverride,
+    SpoolCheckpoint,
+    TurnCost,
+)
 from metrics_app.turns import update_turns
 from tests.metrics_app.transcripts import Transcript
 
@@ -118,3 +125,18 @@ def test_a_turns_cost_cannot_be_changed_or_deleted(admin, agent):
     for action in ("change", "delete"):
         url = reverse(f"admin:metrics_app_turncost_{action}", args=[turn.pk])
         assert admin.post(url, {"post": "yes"}).status_code == 403
+
+
+def test_mails_are_shown_and_only_what_users_want_is_changed(admin, alice):
+    wishes = CostMailPreference.objects.create(user=alice)
+    mail = CostMail.objects.create(
+        user=alice, kind="budget_alert", occasion="1", title="Low", due_at=timezone.now()
+    )
+    listed = admin.get(reverse("admin:metrics_app_costmail_changelist"), {"q": "alice"})
+    assert listed.context["cl"].result_count == 1
+    url = reverse("admin:metrics_app_costmail_change", args=[mail.pk])
+    assert admin.post(url, {"title": "x"}).status_code == 403
+    url = reverse("admin:metrics_app_costmailpreference_change", args=[wishes.pk])
+    assert admin.post(url, {"user": alice.pk, "monthly_report": "on"}).status_code == 302
+    wishes.refresh_from_db()
+    assert wishes.monthly_report

@@ -51,7 +51,9 @@ def test_the_environment_comes_from_the_settings(gateway, settings):
 
 
 def test_the_portals_own_secrets_stay_behind(gateway):
-    secrets = dict.fromkeys(["CAM_SECRET_KEY", "CAM_DATABASE_URL", "CAM_REDIS_URL"], "x")
+    secrets = dict.fromkeys(
+        ["CAM_SECRET_KEY", "CAM_DATABASE_URL", "CAM_REDIS_URL", "CAM_EMAIL_URL"], "x"
+    )
     assert not secrets.keys() & make_environment(secrets).keys()
 
 

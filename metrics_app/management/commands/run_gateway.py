@@ -6,7 +6,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 # The gateway has no use for what opens the portal's own doors.
-WITHHELD = frozenset({"CAM_SECRET_KEY", "CAM_DATABASE_URL", "CAM_REDIS_URL", "VIRTUAL_ENV"})
+WITHHELD = frozenset(
+    {"CAM_SECRET_KEY", "CAM_DATABASE_URL", "CAM_REDIS_URL", "CAM_EMAIL_URL", "VIRTUAL_ENV"}
+)
 
 
 def make_environment(inherited: Mapping[str, str]) -> dict[str, str]:
