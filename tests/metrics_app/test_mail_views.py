@@ -83,12 +83,20 @@ def test_without_an_address_the_page_leads_to_where_it_is_set(as_alice):
     assert "Set an address first." in response.text
 
 
+def test_an_address_is_used_once_it_is_the_primary_one(as_alice):
+    User.objects.update(email="")
+    as_alice.post(reverse("account_email"), {"action_add": "", "email": "new@example.org"})
+    assert "make it your primary one" in page(as_alice)
+    as_alice.post(reverse("account_email"), {"action_primary": "", "email": "new@example.org"})
+    assert "Mails go to <strong>new@example.org" in page(as_alice)
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
         ({"sent_at": NOW, "address": "old@example.org"}, "sent to old@example.org"),
         ({}, "on its way"),
-        ({"error": "It broke.", "attempts": 1}, "It broke. Tried again"),
+        ({"error": "It broke.", "attempts": 1}, "It broke. Next attempt"),
         ({"error": "It broke.", "attempts": MAX_ATTEMPTS}, "Given up. It broke."),
     ],
 )

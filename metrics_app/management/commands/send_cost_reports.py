@@ -73,7 +73,7 @@ def _send(reader: User, month: DayRange) -> str:
     mail = send_monthly_report(reader, month)
     if mail.sent_at:
         return "was sent before"
-    if mail.error:
+    if mail.error or mail.is_given_up:
         renew(mail)
     deliver(mail.pk, timezone.now())
     mail.refresh_from_db()
