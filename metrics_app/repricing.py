@@ -13,7 +13,7 @@ from metrics_app.models import UsageRecord
 from metrics_app.overrides import load_overrides
 from metrics_app.pricing import Override, PricedUsage, matches
 from metrics_app.querysets import UsageRecordQuerySet
-from metrics_app.rollups import RollupChange
+from metrics_app.rollups import RollupChange, let_others_write
 from metrics_app.spool import SpoolLine
 from metrics_app.turn_costs import compare_again
 
@@ -63,6 +63,7 @@ def reprice(
         if len(batch) < BATCH_ROWS:
             return changes
         last = batch[-1]
+        let_others_write()
 
 
 def _next_batch(records: UsageRecordQuerySet, last: UsageRecord | None) -> list[UsageRecord]:

@@ -4,6 +4,7 @@ import json
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +21,14 @@ CHECK_USAGE = {
     "cache_read_input_tokens": 5000,
     "output_tokens": 77,
 }
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch):
+    """What long jobs slept, in seconds; here they do not."""
+    slept = []
+    monkeypatch.setattr("metrics_app.rollups.time", SimpleNamespace(sleep=slept.append))
+    return slept
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from metrics_app import repricing
@@ -136,6 +137,13 @@ def test_small_batches_reach_every_row_even_of_the_same_moment(stored, add_overr
     add_override()
     assert reprice(UsageRecord.objects.all())[OPUS].rows == 10
     assert set(costs()) == {FLAT_COST}
+
+
+def test_others_may_write_between_batches(stored, monkeypatch, pauses):
+    monkeypatch.setattr(repricing, "BATCH_ROWS", 2)
+    stored({}, {}, {}, {}, {})
+    reprice(UsageRecord.objects.all())
+    assert len(pauses) == (2 if connection.vendor == "sqlite" else 0)
 
 
 def test_a_break_keeps_the_batches_before_it(stored, add_override, monkeypatch):

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from metrics_app.rollups import correct_day, days_of_ledger
+from metrics_app.rollups import correct_day, days_of_ledger, let_others_write
 
 
 class Command(BaseCommand):
@@ -25,6 +25,7 @@ class Command(BaseCommand):
             if differences := correct_day(day, is_dry_run=dry_run):
                 wrong += differences
                 self.stdout.write(f"{day}: {differences} wrong")
+            let_others_write()
         if wrong and dry_run:
             raise CommandError(f"{wrong} sums of {len(days)} days are wrong")
         self.stdout.write(f"{len(days)} days, {wrong or 'no'} sums corrected")
