@@ -24,6 +24,8 @@ def write_policy(agent: Agent) -> None:
     policy = {
         "version": 1,
         "agent_id": str(agent.pk),
+        "user_id": agent.owner_id,
+        "workspace": agent.workspace,
         "allowed_hosts": settings.CAM_EGRESS_HOSTS,
         "credential": "site",
         "blocked": None,

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
@@ -75,6 +76,19 @@ def number(*, at_least: float, at_most: float) -> Callable[[str], float]:
         except ValueError:
             value = at_least - 1
         if not at_least <= value <= at_most:
+            raise ValueError(f"expected a number from {at_least} to {at_most}")
+        return value
+
+    return parse
+
+
+def decimal(*, at_least: Decimal, at_most: Decimal) -> Callable[[str], Decimal]:
+    def parse(raw: str) -> Decimal:
+        try:
+            value = Decimal(raw)
+        except InvalidOperation:
+            value = Decimal("NaN")
+        if not value.is_finite() or not at_least <= value <= at_most:
             raise ValueError(f"expected a number from {at_least} to {at_most}")
         return value
 

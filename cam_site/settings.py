@@ -3,6 +3,7 @@
 docs/settings.md lists every one; a test keeps the two in step.
 """
 
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -333,4 +334,7 @@ LOGGING = {
 # Cost
 CAM_COST_TOLERANCE_USD = read(
     "CAM_COST_TOLERANCE_USD", env.number(at_least=0, at_most=1000), "0.000001"
+)
+CAM_BUDGET_HOLD_USD = read(
+    "CAM_BUDGET_HOLD_USD", env.decimal(at_least=Decimal(0), at_most=Decimal(1000)), "0.05"
 )

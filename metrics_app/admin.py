@@ -4,6 +4,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from metrics_app.models import (
+    Budget,
+    BudgetAlert,
+    BudgetTopUp,
     CostMail,
     CostMailPreference,
     MessageNote,
@@ -175,3 +178,28 @@ class CostMailPreferenceAdmin(ModelAdmin):
     list_filter = ["monthly_report", "budget_alerts"]
     list_select_related = ["user"]
     search_fields = ["user__username"]
+
+
+@admin.register(Budget)
+class BudgetAdmin(ReadOnlyAdmin):
+    """Changed on the pages of costs, where each change is logged and told to the gateway."""
+
+    list_display = ["__str__", "scope", "user", "workspace", "period", "limit_usd", "is_active"]
+    list_filter = ["scope", "period", "is_active"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "workspace", "note"]
+
+
+@admin.register(BudgetTopUp)
+class BudgetTopUpAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "budget", "period_start", "amount_usd", "by", "note"]
+    list_select_related = ["budget__user", "by"]
+    search_fields = ["budget__user__username", "budget__workspace", "note"]
+
+
+@admin.register(BudgetAlert)
+class BudgetAlertAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "budget", "period_start", "threshold", "spent_usd", "limit_usd"]
+    list_filter = ["threshold"]
+    list_select_related = ["budget__user"]
+    search_fields = ["budget__user__username", "budget__workspace"]

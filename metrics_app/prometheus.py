@@ -7,14 +7,16 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Case, Count, F, Value, When
 from django.http import HttpRequest
+from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from agents.models import Agent, ApprovalRequest, Status
 from agents.tokens import user_of_authorization
+from metrics_app.budgets.standing import read_standings
 from metrics_app.ingest import list_spool
-from metrics_app.models import DailyUsage, SpoolCheckpoint
+from metrics_app.models import Budget, DailyUsage, SpoolCheckpoint
 from metrics_app.querysets import ROLLUP_SUMS, UsageTotals
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -29,7 +31,7 @@ def find_caller(request: HttpRequest) -> User | None:
 
 
 def expose() -> bytes:
-    """Everything, in four queries and a look at the spool folder."""
+    """Everything, in five queries and a look at the spool folder; more where there are budgets."""
     registry = CollectorRegistry()
     registry.register(PortalCollector())
     return generate_latest(registry)
@@ -47,6 +49,7 @@ class PortalCollector(Collector):
         yield _pending_approvals()
         yield from _ledger()
         yield from _spool()
+        yield from _budgets()
 
 
 def _agents() -> Metric:
@@ -114,3 +117,19 @@ def _spool() -> Iterator[Metric]:
         "Lines of the kept spool files that the ingest had to leave out.",
         value=sum(bad_lines for _, _, bad_lines in positions.values()),
     )
+
+
+def _budgets() -> Iterator[Metric]:
+    """Those that hold, in their present periods."""
+    labels = ["budget", "scope", "target", "period"]
+    limit = GaugeMetricFamily("cam_budget_limit_usd", "With top-ups.", labels=labels)
+    spent = GaugeMetricFamily(
+        "cam_budget_spent_usd", "Cost of the priced calls of the period.", labels=labels
+    )
+    budgets = list(Budget.objects.active().select_related("user").order_by("pk"))
+    for standing in read_standings(budgets, timezone.now()):
+        budget = standing.budget
+        values = [str(budget.pk), budget.scope, budget.whose, budget.period]
+        limit.add_metric(values, float(standing.limit_usd))
+        spent.add_metric(values, float(standing.spent.cost_usd))
+    yield from (limit, spent)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from metrics_app.views import home, mails, operators, reports
+from metrics_app.views import budgets, home, mails, operators, reports
 
 urlpatterns = [
     path("metrics/", home.metrics_home, name="metrics_home"),
@@ -11,4 +11,27 @@ urlpatterns = [
     path("metrics/mails/choose/", mails.metrics_mails_choose, name="metrics_mails_choose"),
     path("metrics/mails/send/", mails.metrics_mails_send, name="metrics_mails_send"),
     path("metrics/prometheus", operators.metrics_prometheus, name="metrics_prometheus"),
+    path("metrics/budgets/", budgets.metrics_budgets, name="metrics_budgets"),
+    path("metrics/budgets/new/", budgets.metrics_budget_create, name="metrics_budget_create"),
+    path("metrics/budgets/<int:budget_id>/", budgets.metrics_budget, name="metrics_budget"),
+    path(
+        "metrics/budgets/<int:budget_id>/limit/",
+        budgets.metrics_budget_limit,
+        name="metrics_budget_limit",
+    ),
+    path(
+        "metrics/budgets/<int:budget_id>/top-up/",
+        budgets.metrics_budget_top_up,
+        name="metrics_budget_top_up",
+    ),
+    path(
+        "metrics/budgets/<int:budget_id>/switch-off/",
+        budgets.metrics_budget_switch_off,
+        name="metrics_budget_switch_off",
+    ),
+    path(
+        "metrics/budgets/<int:budget_id>/switch-on/",
+        budgets.metrics_budget_switch_on,
+        name="metrics_budget_switch_on",
+    ),
 ]

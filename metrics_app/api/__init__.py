@@ -13,10 +13,11 @@ from ninja.errors import HttpError
 
 from agents.api.agents import REFUSALS
 from agents.api.auth import ApiRequest
-from metrics_app.api.schemas import CallFilter, PriceList, ReportFilter, ReportOut
+from metrics_app.api.schemas import BudgetList, CallFilter, PriceList, ReportFilter, ReportOut
+from metrics_app.budgets.standing import Standing, read_forecasts
 from metrics_app.exports import describe_report, format_cost, read_rows
 from metrics_app.ledger import Selection
-from metrics_app.models import UsageRecord
+from metrics_app.models import Budget, UsageRecord
 from metrics_app.overrides import load_overrides
 from metrics_app.price_list import Rates, find_rates
 from metrics_app.querysets import UsageRecordQuerySet
@@ -119,4 +120,38 @@ def describe_rates(model: str, rates: Rates | None) -> dict[str, Any]:
         **{f"{kind}_usd": format_cost(known.get(kind)) for kind in PRICED_KINDS},
         "source": known.get("source"),
         "version": known.get("version"),
+    }
+
+
+@router.get(
+    "/budgets",
+    response={200: BudgetList, **REFUSALS},
+    by_alias=True,
+    summary="Show the budgets that concern you, and how they stand.",
+)
+def list_budgets(request: ApiRequest) -> dict[str, Any]:
+    budgets = Budget.objects.visible_to(request.auth).select_related("user")
+    standings = read_forecasts(list(budgets), timezone.now())
+    return {"budgets": [describe_budget(standing) for standing in standings]}
+
+
+def describe_budget(standing: Standing) -> dict[str, Any]:
+    budget, forecast = standing.budget, standing.forecast
+    return {
+        "id": budget.pk,
+        "scope": budget.scope,
+        "user": budget.user and budget.user.get_username(),
+        "workspace": budget.workspace or None,
+        "period": budget.period,
+        "is_active": budget.is_active,
+        "note": budget.note,
+        "from": standing.days.first,
+        "resets_at": standing.days.end_at,
+        "limit_usd": format_cost(standing.limit_usd),
+        "topped_up_usd": format_cost(standing.topped_up_usd),
+        "spent_usd": format_cost(standing.spent.cost_usd),
+        "left_usd": format_cost(standing.left_usd),
+        "unpriced": standing.spent.unpriced,
+        "forecast_usd": format_cost(forecast.total_usd if forecast else None),
+        "crosses_at": forecast.crosses_at if forecast else None,
     }

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, ValidationInfo, field_validator
 
 from agents.api.schemas import MAX_ID, Text
 from metrics_app.ledger import Grouping
+from metrics_app.models import BudgetPeriod, Scope
 from metrics_app.ranges import DayRange, parse_day
 
 Day = Annotated[date, BeforeValidator(parse_day)]
@@ -101,3 +102,31 @@ class PriceOut(Schema):
 class PriceList(Schema):
     at: datetime = Field(description="When these prices hold.")
     prices: list[PriceOut]
+
+
+class BudgetOut(Schema):
+    id: int
+    scope: Scope
+    user: str | None = Field(description="For the scope user.", examples=["alice"])
+    workspace: str | None = Field(description="For the scope workspace.", examples=[None])
+    period: BudgetPeriod
+    is_active: bool = Field(description="A budget that is switched off refuses nothing.")
+    note: str
+    first: date = Field(alias="from", description="The first day of the present period, UTC.")
+    resets_at: datetime
+    limit_usd: str = Field(examples=["12.5"], description="With top-ups of this period.")
+    topped_up_usd: str = Field(examples=["2.5"])
+    spent_usd: str = Field(examples=["0.00914"], description="Exact, without unpriced calls.")
+    left_usd: str = Field(examples=["12.49086"], description="Never below 0.")
+    unpriced: int = Field(description="Calls of unknown cost.")
+    forecast_usd: str | None = Field(
+        examples=["9.8"],
+        description="At the end of the period. Null until there are 3 days of data.",
+    )
+    crosses_at: datetime | None = Field(
+        description="When the limit is reached, if before the end of the period."
+    )
+
+
+class BudgetList(Schema):
+    budgets: list[BudgetOut]

@@ -1,3 +1,4 @@
+from metrics_app.models.budgets import Budget, BudgetAlert, BudgetPeriod, BudgetTopUp, Scope
 from metrics_app.models.mails import CostMail, CostMailPreference, MailKind
 from metrics_app.models.prices import PriceOverride
 from metrics_app.models.rollups import DailyLatency, DailyUsage, HourlyUsage
@@ -6,6 +7,10 @@ from metrics_app.models.turns import MessageNote, TranscriptCursor, TurnCost
 from metrics_app.models.usage import CallKind, UsageRecord
 
 __all__ = [
+    "Budget",
+    "BudgetAlert",
+    "BudgetPeriod",
+    "BudgetTopUp",
     "CallKind",
     "CostMail",
     "CostMailPreference",
@@ -15,6 +20,7 @@ __all__ = [
     "MailKind",
     "MessageNote",
     "PriceOverride",
+    "Scope",
     "SpoolCheckpoint",
     "TranscriptCursor",
     "TurnCost",

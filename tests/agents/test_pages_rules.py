@@ -21,6 +21,7 @@ OWN = [
         "/account/",
         "/metrics/",
         "/metrics/reports/",
+        "/metrics/budgets/",
         "/metrics/mails/",
         "/accounts/password/change/",
     ),

@@ -9,6 +9,8 @@ def test_policy_tells_the_gateway_what_the_agent_may_reach(agent, settings):
     assert json.loads(policy_path(agent.pk).read_text()) == {
         "version": 1,
         "agent_id": str(agent.pk),
+        "user_id": agent.owner_id,
+        "workspace": agent.workspace,
         "allowed_hosts": ["pypi.org"],
         "credential": "site",
         "blocked": None,

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,17 @@ def test_integer_refuses_what_is_not_in_range(raw):
 def test_integer_takes_both_ends():
     parse = env.integer(at_least=-1, at_most=10)
     assert (parse("-1"), parse("10")) == (-1, 10)
+
+
+@pytest.mark.parametrize("raw", ["nan", "snan", "inf", "-inf", "-0.1", "4.1", "x", "", "1,5"])
+def test_decimal_refuses_what_is_not_in_range(raw):
+    with pytest.raises(ValueError, match="0 to 4"):
+        env.decimal(at_least=Decimal(0), at_most=Decimal(4))(raw)
+
+
+def test_decimal_takes_both_ends_exactly():
+    parse = env.decimal(at_least=Decimal(0), at_most=Decimal(4))
+    assert (parse("0"), parse("0.1"), parse("4")) == (0, Decimal("0.1"), 4)
 
 
 @pytest.mark.parametrize("raw", ["nan", "inf", "-inf", "0.05", "x", "", "1,5", "1e400"])

@@ -17,6 +17,8 @@ PURE = (
     "agents.workspaces",
     "agents.diffs",
     "agents.rendering",
+    "metrics_app.budgets.amounts",
+    "metrics_app.forecast",
     "metrics_app.indicators",
     "metrics_app.price_list",
     "metrics_app.pricing",

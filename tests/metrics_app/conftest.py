@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from agents.models import Agent
-from metrics_app.models import CostMailPreference, UsageRecord
+from metrics_app.models import Budget, CostMailPreference, UsageRecord
 from metrics_app.rollups import RollupChange
 
 OPUS = "claude-opus-5-5"
@@ -146,3 +146,32 @@ def wants(db):
             )
 
     return choose
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Sets what time the portal believes it is; `STARTED` at first."""
+
+    def set_to(moment):
+        monkeypatch.setattr("django.utils.timezone.now", lambda: moment)
+
+    set_to(STARTED)
+    return set_to
+
+
+@pytest.fixture
+def make_budget(db):
+    """A budget by its target: a user, a folder's path, or nothing for everyone's."""
+
+    def make(target=None, *, limit_usd="10", period="month", **fields):
+        scope = "everyone" if target is None else "workspace" if isinstance(target, str) else "user"
+        return Budget.objects.create(
+            scope=scope,
+            user=target if scope == "user" else None,
+            workspace=target if scope == "workspace" else "",
+            period=period,
+            limit_usd=Decimal(limit_usd),
+            **fields,
+        )
+
+    return make

@@ -1,3 +1,4 @@
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -6,6 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from metrics_app.models import (
+    BudgetAlert,
+    BudgetTopUp,
     CostMail,
     CostMailPreference,
     PriceOverride,
@@ -140,3 +143,18 @@ def test_mails_are_shown_and_only_what_users_want_is_changed(admin, alice):
     assert admin.post(url, {"user": alice.pk, "monthly_report": "on"}).status_code == 302
     wishes.refresh_from_db()
     assert wishes.monthly_report
+
+
+def test_budgets_are_shown_and_changed_elsewhere(admin, make_budget, alice):
+    budget = make_budget(alice)
+    start = date(2026, 11, 1)
+    top_up = BudgetTopUp.objects.create(budget=budget, period_start=start, amount_usd=1)
+    alert = BudgetAlert.objects.create(
+        budget=budget, period_start=start, threshold=50, spent_usd=5, limit_usd=10
+    )
+    for row in (budget, top_up, alert):
+        name = f"admin:metrics_app_{row._meta.model_name}"
+        listed = admin.get(reverse(f"{name}_changelist"), {"q": "alice"})
+        assert listed.context["cl"].result_count == 1
+        assert admin.post(reverse(f"{name}_change", args=[row.pk]), {}).status_code == 403
+        assert admin.post(reverse(f"{name}_delete", args=[row.pk]), {}).status_code == 403

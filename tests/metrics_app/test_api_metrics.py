@@ -10,7 +10,12 @@ from tests.metrics_app.conftest import STARTED
 
 pytestmark = pytest.mark.django_db
 
-PATHS = ("/api/metrics", "/api/metrics/summary", "/api/metrics/pricing")
+PATHS = (
+    "/api/metrics",
+    "/api/metrics/summary",
+    "/api/metrics/pricing",
+    "/api/metrics/budgets",
+)
 NOVEMBER = {"from": "2026-11-01", "to": "2026-12-01"}
 
 
@@ -278,3 +283,49 @@ def test_nothing_is_written_by_reading(get, spent, alice):
     for path in PATHS:
         get(alice, path)
     assert list(UsageRecord.objects.values()) == before
+
+
+# Budgets
+
+
+def test_budgets_say_how_they_stand(get, agent, alice, make_record, make_budget, clock):
+    make_budget(alice, limit_usd="12.5", note="Agreed.")
+    make_record(agent, cost_usd=Decimal("0.0000000001"))
+    make_record(agent, cost_usd=None, is_unpriced=True)
+    (found,) = get(alice, "/api/metrics/budgets").json()["budgets"]
+    del found["id"]
+    assert found == {
+        "scope": "user",
+        "user": "alice",
+        "workspace": None,
+        "period": "month",
+        "is_active": True,
+        "note": "Agreed.",
+        "from": "2026-11-01",
+        "resets_at": "2026-12-01T00:00:00Z",
+        "limit_usd": "12.5",
+        "topped_up_usd": "0",
+        "spent_usd": "0.0000000001",
+        "left_usd": "12.4999999999",
+        "unpriced": 1,
+        "forecast_usd": None,
+        "crosses_at": None,
+    }
+
+
+def test_budgets_are_forecast(get, agent, alice, make_record, make_budget, clock):
+    make_budget("/srv/code", limit_usd="5")
+    for days in range(1, 5):
+        make_record(agent, cost_usd=Decimal(1), started_at=STARTED - timedelta(days=days))
+    (found,) = get(alice, "/api/metrics/budgets").json()["budgets"]
+    assert found["workspace"] == "/srv/code"
+    assert found["forecast_usd"] == "11.29"
+    assert found["crosses_at"] == "2026-11-24T17:00:00Z"
+
+
+def test_budgets_of_others_are_not_shown(get, alice, bob, staff, make_budget, clock):
+    make_budget(bob), make_budget("/srv/code"), make_budget()
+    assert [found["scope"] for found in get(alice, "/api/metrics/budgets").json()["budgets"]] == [
+        "everyone"
+    ]
+    assert len(get(staff, "/api/metrics/budgets").json()["budgets"]) == 3

@@ -121,7 +121,7 @@ def test_a_site_without_a_mail_server_says_so(as_alice, settings):
 def test_queries_do_not_grow_with_mails(as_alice, alice, make_mail, django_assert_num_queries):
     for number in range(20):
         make_mail(alice, occasion=str(number))
-    with django_assert_num_queries(4):  # session, user, wishes, mails
+    with django_assert_num_queries(5):  # session, user, wishes, mails, alerts of budgets
         page(as_alice)
 
 

@@ -135,11 +135,22 @@ def test_each_metric_has_its_help_and_type():
         assert f"# HELP {name} " in text
 
 
-def test_it_takes_four_queries(alice, make_agent, make_record, django_assert_num_queries):
+def test_it_takes_five_queries(alice, make_agent, make_record, django_assert_num_queries):
     for number in range(5):
         make_record(make_agent(alice), model=f"model {number}")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         expose()
+
+
+def test_budgets_are_gauges(agent, alice, make_record, make_budget, clock):
+    budget = make_budget(alice, limit_usd="12.5")
+    make_budget(is_active=False)
+    make_record(agent, cost_usd=Decimal("1.5"))
+    labels = (str(budget.pk), "month", "user", "alice")
+    found = samples()
+    assert found["cam_budget_limit_usd", *labels] == 12.5
+    assert found["cam_budget_spent_usd", *labels] == 1.5
+    assert sum(name == "cam_budget_limit_usd" for name, *_ in found) == 1
 
 
 # Who may read it

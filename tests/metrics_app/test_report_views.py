@@ -210,8 +210,8 @@ def test_a_deleted_agent_stays_in_the_report(get, spent, alice):
 
 def test_queries_do_not_grow_with_calls(get, spent, alice, client, django_assert_num_queries):
     client.force_login(alice)
-    # Session, user, and the report.
-    with django_assert_num_queries(3):
+    # Session, user, the report, and alerts of budgets.
+    with django_assert_num_queries(4):
         client.get(reverse("metrics_reports"), NOVEMBER | {"by": "agent"})
 
 

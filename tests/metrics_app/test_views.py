@@ -137,8 +137,8 @@ def test_queries_do_not_grow_with_agents(
     for number in range(6):
         spend(make_agent(alice, f"agent {number}"))
     client.force_login(alice)
-    # Session and user, three cards, three for the indicators, the agents and how many they are.
-    with django_assert_num_queries(10):
+    # Session and user, alerts of budgets, three cards, three for the indicators, the agents and how many they are.
+    with django_assert_num_queries(11):
         client.get(reverse("metrics_home"))
 
 
