@@ -10,22 +10,26 @@ import atexit
 import logging
 import os
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
+from concurrent.futures import Future
+from functools import partial
 
-import mitmproxy_rs
 from mitmproxy import connection, ctx, http
 from mitmproxy.proxy import server_hooks
 
 from metrics_app.gateway import refusals
-from metrics_app.gateway.allowlist import Target, refuse_connect, refuse_request
+from metrics_app.gateway.allowlist import refuse_connect, refuse_request
 from metrics_app.gateway.attempts import Attempt, classify_path, read_retry_count
+from metrics_app.gateway.budget_gate import BudgetGate
+from metrics_app.gateway.budgets import BudgetsFile
+from metrics_app.gateway.certificate import publish_ca
 from metrics_app.gateway.config import GatewayConfig, read_config
+from metrics_app.gateway.flows import has_bounded_body, read_body_bytes, read_target, tap
 from metrics_app.gateway.policy import Policy, PolicyStore
 from metrics_app.gateway.refusals import Refusal, RefusalLog, refuse_api, refuse_plainly
-from metrics_app.gateway.resolver import Resolver
+from metrics_app.gateway.resolving import install_resolver
 from metrics_app.gateway.sockets import AgentSockets
-from metrics_app.gateway.spool import Spool
+from metrics_app.gateway.spool import Position, Spool
+from metrics_app.gateway.tail import read_tail
 from metrics_app.gateway.upstream import (
     add_credential,
     is_batch,
@@ -38,9 +42,6 @@ logger = logging.getLogger("cam.gateway")
 WATCH_SECONDS = 0.1
 # An answer ends for the agent once its usage line is on disk, or, on a full disk, after this time.
 SPOOL_WAIT_SECONDS = 2.0
-# A refused request is read to its end before it is answered; the model API's own limit is 32 MB.
-MAX_REFUSED_BODY_BYTES = 32 * 1024 * 1024
-
 _ATTEMPT = "cam_attempt"
 _IS_REFUSED = "cam_is_refused"
 
@@ -50,11 +51,15 @@ class Gateway:
         self._config = config
         self._policies = PolicyStore(config.policy_dir)
         self._spool = Spool(config.spool_dir)
+        self._budget_gate = BudgetGate(
+            BudgetsFile(config.budgets_path),
+            partial(read_tail, config.spool_dir, self._policies.get),
+        )
         self._refusal_log = RefusalLog()
         self._sockets: AgentSockets | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._agents: dict[str, str] = {}
-        self._finishers: dict[int, Callable[[], None]] = {}
+        self._finishers: dict[int, Callable[[], object]] = {}
         # Streams in flight end after `done`, so the spool closes with the process.
         atexit.register(self._close_spool)
 
@@ -63,7 +68,8 @@ class Gateway:
     def running(self) -> None:
         """The proxy listens, and its CA exists."""
         publish_ca(self._config.ca_dir, self._config.public_dir)
-        self._install_resolver(asyncio.get_running_loop())
+        install_resolver(asyncio.get_running_loop(), self._config)
+        self._budget_gate.refresh()
         port = ctx.master.addons.get("proxyserver").listen_addrs()[0][1]
         self._sockets = AgentSockets(self._config.sockets_dir, port)
         self._watcher = asyncio.create_task(self._watch_policies(self._sockets))
@@ -79,24 +85,11 @@ class Gateway:
                 agents = self._policies.list_agents()
                 for agent_id in agents:
                     self._policies.get(agent_id)
+                self._budget_gate.refresh()
                 await sockets.sync(agents)
             except OSError:
                 logger.exception("cannot bring the sockets in line with the policies, trying again")
             await asyncio.sleep(WATCH_SECONDS)
-
-    def _install_resolver(self, loop: asyncio.AbstractEventLoop) -> None:
-        config = self._config
-        dns_lookup = None
-        if config.dns_servers:
-            dns_lookup = mitmproxy_rs.dns.DnsResolver(
-                name_servers=list(config.dns_servers), use_hosts_file=False
-            ).lookup_ip
-        Resolver(
-            system_lookup=loop.getaddrinfo,
-            dns_lookup=dns_lookup,
-            upstream=(config.upstream.host, config.upstream.port),
-            private_hosts=config.private_hosts,
-        ).install(loop)
 
     def _close_spool(self) -> None:
         for finish in list(self._finishers.values()):
@@ -162,12 +155,17 @@ class Gateway:
         target = flow.request.path
         attempt = self._open_attempt(flow, agent_id)
         refusal = self._find_api_refusal(target, policy, reason)
+        costs = attempt is not None and attempt.kind == "messages"
+        if refusal is None and costs and policy is not None:
+            refusal = self._budget_gate.find_refusal(policy)
         if refusal is not None:
             status, message = refusal
             if attempt is not None:
                 attempt.refuse(status, message)
             self._refuse(flow, agent_id, message, refuse_api(status, message))
             return
+        if costs and policy is not None:
+            self._budget_gate.hold(id(attempt), policy, read_body_bytes(flow.request))
         self._send_upstream(flow.request)
         flow.request.stream = tap(attempt.see_request) if attempt is not None else True
 
@@ -204,7 +202,7 @@ class Gateway:
             retry_count=read_retry_count(request.headers.get("x-stainless-retry-count", "")),
         )
         flow.metadata[_ATTEMPT] = attempt
-        self._finishers[id(attempt)] = lambda: self._finish(attempt, "the gateway was stopped")
+        self._finishers[id(attempt)] = partial(self._finish, attempt, "the gateway was stopped")
         return attempt
 
     def _send_upstream(self, request: http.Request) -> None:
@@ -261,10 +259,8 @@ class Gateway:
             return
         if not attempt.is_streamed and flow.response is not None:
             tap(attempt.see_response)(flow.response.raw_content or b"")
-        line = self._take_line(attempt, None)
-        if line is not None:
-            written = asyncio.wrap_future(self._spool.put(line))
-            await asyncio.wait([written], timeout=SPOOL_WAIT_SECONDS)
+        if written := self._finish(attempt, None):
+            await asyncio.wait([asyncio.wrap_future(written)], timeout=SPOOL_WAIT_SECONDS)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """The connection broke on either side; on shutdown this comes after `done`."""
@@ -272,60 +268,18 @@ class Gateway:
         if attempt is not None:
             self._finish(attempt, flow.error.msg if flow.error else "the connection broke")
 
-    def _finish(self, attempt: Attempt, cut: str) -> None:
-        line = self._take_line(attempt, cut)
-        if line is not None:
-            self._spool.put(line)
-
-    def _take_line(self, attempt: Attempt, cut: str | None) -> bytes | None:
+    def _finish(self, attempt: Attempt, cut: str | None) -> Future[Position] | None:
+        """Note the attempt, once; done when its line is on disk."""
         self._finishers.pop(id(attempt), None)
-        return attempt.finish(cut)
-
-
-def read_target(flow: http.HTTPFlow) -> Target:
-    request = flow.request
-    return Target(
-        scheme=request.scheme,
-        host=request.host,
-        port=request.port,
-        host_headers=tuple(request.headers.get_all("host")),
-        is_tls=flow.client_conn.tls_established,
-        sni=flow.client_conn.sni,
-    )
-
-
-def has_bounded_body(request: http.Request) -> bool:
-    """Whether the rest of the request may be read into memory just to answer it."""
-    if "transfer-encoding" in request.headers:
-        return False
-    length = request.headers.get("content-length", "0")
-    return length.isdecimal() and int(length) <= MAX_REFUSED_BODY_BYTES
-
-
-def tap(see: Callable[[bytes], None]) -> Callable[[bytes], bytes]:
-    """Pass bytes on unchanged and show them to `see`. Raising would hang the client for good."""
-
-    def pass_on(chunk: bytes) -> bytes:
-        try:
-            see(chunk)
-        except Exception:
-            logger.exception("cannot read a chunk of %d bytes", len(chunk))
-        return chunk
-
-    return pass_on
-
-
-def publish_ca(ca_dir: Path, public_dir: Path) -> None:
-    """Copy the certificate, without its key, to where containers find it."""
-    certificate = (ca_dir / "mitmproxy-ca-cert.pem").read_bytes()
-    published = public_dir / "ca.pem"
-    with suppress(FileNotFoundError):
-        if published.read_bytes() == certificate:
-            return
-    draft = public_dir / f".ca.pem.{os.getpid()}"
-    draft.write_bytes(certificate)
-    draft.chmod(0o644)
-    draft.replace(published)
+        line = attempt.finish(cut)
+        if line is None:
+            return None
+        written = self._spool.put(line)
+        report = attempt.report
+        self._budget_gate.settle(
+            id(attempt), model=report.model, usage=report.usage, written=written
+        )
+        return written
 
 
 def set_up_logging() -> None:

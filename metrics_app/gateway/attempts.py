@@ -70,6 +70,7 @@ class Attempt:
     request_id: str | None = None
     is_streamed: bool = False
     is_finished: bool = False
+    report: Report = field(default_factory=Report)
     _head: bytearray = field(default_factory=bytearray)
     _request_bytes: int = 0
     _reader: Reader | None = None
@@ -114,8 +115,9 @@ class Attempt:
         if self.is_finished:
             return None
         self.is_finished = True
-        report = self._reader.end() if self._reader is not None else Report()
-        return json.dumps(self._line(report, cut), separators=(",", ":")).encode() + b"\n"
+        if self._reader is not None:
+            self.report = self._reader.end()
+        return json.dumps(self._line(self.report, cut), separators=(",", ":")).encode() + b"\n"
 
     def _line(self, report: Report, cut: str | None) -> dict[str, Any]:
         return {

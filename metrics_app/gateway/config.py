@@ -38,6 +38,10 @@ class GatewayConfig:
         return self.data_dir / "gateway" / "policy"
 
     @property
+    def budgets_path(self) -> Path:
+        return self.data_dir / "gateway" / "budgets.json"
+
+    @property
     def sockets_dir(self) -> Path:
         return self.data_dir / "gateway" / "sockets"
 

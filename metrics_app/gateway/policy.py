@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from metrics_app.gateway.hosts import host_matches, normalise_pattern
 
@@ -16,6 +16,7 @@ logger = logging.getLogger("cam.gateway")
 POLICY_VERSION = 1
 MAX_POLICY_BYTES = 256 * 1024
 CredentialName = Literal["site"]
+T = TypeVar("T", int, str)
 
 
 class PolicyError(ValueError):
@@ -28,6 +29,8 @@ class Policy:
     allowed_hosts: tuple[str, ...]
     credential: CredentialName
     blocked: str | None
+    user_id: int | None
+    workspace: str | None
 
     def allows_host(self, host: str) -> bool:
         return host_matches(host, self.allowed_hosts)
@@ -53,7 +56,16 @@ def parse_policy(raw: bytes, agent_id: str) -> Policy:
         allowed_hosts=_parse_hosts(data.get("allowed_hosts")),
         credential=cast(CredentialName, data["credential"]),
         blocked=blocked,
+        user_id=_parse_optional(data, "user_id", int),
+        workspace=_parse_optional(data, "workspace", str),
     )
+
+
+def _parse_optional(data: dict[str, Any], name: str, kind: type[T]) -> T | None:
+    value = data.get(name)
+    if value is not None and type(value) is not kind:
+        raise PolicyError(f"{name} is no {kind.__name__}")
+    return value
 
 
 def _parse_hosts(value: Any) -> tuple[str, ...]:

@@ -19,8 +19,20 @@ NO_BATCHES = "CAM: message batches are not available to agents; their cost could
 SPOOL_FULL = (
     "CAM: usage cannot be recorded at the moment (is the disk full?), so new calls are refused."
 )
+BUDGETS_UNREADABLE = (
+    "CAM: the budgets cannot be read, so new calls are refused; the gateway's log says why."
+)
+HELD_BY_OTHERS = (
+    "CAM: what is left of the budget is held for calls that are running; try again in a moment."
+)
+RETRY_AFTER_SECONDS = 2
 
-_ERROR_TYPES = {403: "permission_error", 503: "api_error"}
+_ERROR_TYPES = {
+    402: "billing_error",
+    403: "permission_error",
+    429: "rate_limit_error",
+    503: "api_error",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +49,13 @@ def refuse_plainly(reason: str) -> Refusal:
 
 
 def refuse_api(status: int, message: str) -> Refusal:
-    """In the model API's shape and not to be tried again, so that the CLI shows it at once."""
+    """In the model API's shape. All but 429 are not to be tried again: the CLI shows them at once."""
     error = {"type": _ERROR_TYPES[status], "message": message}
     body = json.dumps({"type": "error", "error": error}).encode()
-    return Refusal(status, body, {"content-type": "application/json", "x-should-retry": "false"})
+    headers = {"content-type": "application/json", "x-should-retry": "false"}
+    if status == 429:
+        headers |= {"x-should-retry": "true", "retry-after": str(RETRY_AFTER_SECONDS)}
+    return Refusal(status, body, headers)
 
 
 class RefusalLog:

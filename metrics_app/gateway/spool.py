@@ -8,6 +8,7 @@ from collections import deque
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 logger = logging.getLogger("cam.gateway")
 
@@ -15,6 +16,13 @@ MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_FILE_AGE_SECONDS = 3600
 MAX_WAITING_LINES = 10_000
 RETRY_SECONDS = 1.0
+
+
+class Position(NamedTuple):
+    """Where a line ends: in which file, after how many bytes."""
+
+    name: str
+    end: int
 
 
 class SpoolFile:
@@ -26,7 +34,7 @@ class SpoolFile:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self.path = folder / name
         self._descriptor = os.open(self.path, flags, 0o600)
-        self._size = 0
+        self.size = 0
         self._opened = time.monotonic()
         _sync_folder(folder)
 
@@ -34,7 +42,7 @@ class SpoolFile:
     def is_spent(self) -> bool:
         """Large or old enough for a successor, or deleted from under us."""
         return (
-            self._size >= MAX_FILE_BYTES
+            self.size >= MAX_FILE_BYTES
             or time.monotonic() - self._opened >= MAX_FILE_AGE_SECONDS
             or os.fstat(self._descriptor).st_nlink == 0
         )
@@ -47,9 +55,9 @@ class SpoolFile:
                 rest = rest[os.write(self._descriptor, rest) :]
             os.fsync(self._descriptor)
         except OSError:
-            os.ftruncate(self._descriptor, self._size)
+            os.ftruncate(self._descriptor, self.size)
             raise
-        self._size += len(data)
+        self.size += len(data)
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -74,7 +82,7 @@ class Spool:
         self._folder = folder
         self._retry_seconds = retry_seconds
         self._file: SpoolFile | None = None
-        self._waiting: deque[tuple[bytes, Future[None]]] = deque()
+        self._waiting: deque[tuple[bytes, Future[Position]]] = deque()
         self._changed = threading.Condition()
         self._deadline: float | None = None
         self._thread = threading.Thread(target=self._run, name="usage spool", daemon=True)
@@ -84,9 +92,9 @@ class Spool:
     def is_full(self) -> bool:
         return len(self._waiting) >= MAX_WAITING_LINES
 
-    def put(self, line: bytes) -> Future[None]:
+    def put(self, line: bytes) -> Future[Position]:
         """Never blocks; the future is done when the line is on disk."""
-        written: Future[None] = Future()
+        written: Future[Position] = Future()
         with self._changed:
             self._waiting.append((line, written))
             self._changed.notify()
@@ -104,16 +112,17 @@ class Spool:
     def _run(self) -> None:
         while batch := self._next_batch():
             try:
-                self._write(b"".join(line for line, _ in batch))
+                end = self._write(b"".join(line for line, _ in batch))
             except OSError as exc:
                 logger.error("usage spool %s: %s; %d lines wait", self._folder, exc, len(batch))
                 if not self._pause():
                     return
             else:
+                # Those behind it have the batch's end too: a little later than their own is harmless.
                 for _ in batch:
-                    self._waiting.popleft()[1].set_result(None)
+                    self._waiting.popleft()[1].set_result(end)
 
-    def _next_batch(self) -> list[tuple[bytes, Future[None]]]:
+    def _next_batch(self) -> list[tuple[bytes, Future[Position]]]:
         """All that waits; empty only when closing."""
         with self._changed:
             while not self._waiting and self._deadline is None:
@@ -130,10 +139,11 @@ class Spool:
                     end = min(end, self._deadline)
             return self._deadline is None or time.monotonic() < self._deadline
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes) -> Position:
         if self._file is not None and self._file.is_spent:
             self._file.close()
             self._file = None
         if self._file is None:
             self._file = SpoolFile(self._folder)
         self._file.append(data)
+        return Position(self._file.path.name, self._file.size)

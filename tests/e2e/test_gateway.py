@@ -445,3 +445,108 @@ def test_no_secret_is_in_the_log_or_the_spool(gateway, agent):
     written = gateway.read_log() + json.dumps(gateway.read_lines())
     for secret in (KEY, PLACEHOLDER, "query-secret"):
         assert secret not in written
+
+
+# Budgets
+
+
+MESSAGE = "The budget of alice is used up."
+
+
+def write_budgets(gateway, **budget):
+    data = {
+        "version": 1,
+        "written_at": "2026-11-24T02:30:00+00:00",
+        "hold_usd": "0.05",
+        "ingested": {},
+        "rates": {
+            "claude-opus-5-5": {
+                "input": "4",
+                "cache_write_5m": "5",
+                "cache_write_1h": "8",
+                "cache_read": "0.2",
+                "output": "20",
+            }
+        },
+        "budgets": [
+            {
+                "id": 1,
+                "scope": "user",
+                "user_id": 3,
+                "workspace": None,
+                "limit_usd": "0.01",
+                "spent_usd": "0",
+                "resets_at": "2199-01-01T00:00:00+00:00",
+                "message": MESSAGE,
+            }
+            | budget
+        ],
+    }
+    path = gateway.data / "gateway/budgets.json"
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(data))
+    draft.replace(path)
+
+
+def wait_for_status(agent, expected):
+    def has_it():
+        status, headers, body = agent.say("hello")
+        return status == expected and (headers, json.loads(body))
+
+    return wait_until(has_it, f"status {expected}")
+
+
+def test_a_used_up_budget_refuses_its_users_calls_and_asks_nobody(make_gateway, upstream):
+    gateway = make_gateway(CAM_UPSTREAM_URL=upstream.url, ANTHROPIC_API_KEY=KEY)
+    alice, bob = gateway.add_agent(user_id=3), gateway.add_agent(user_id=4)
+    write_budgets(gateway, spent_usd="0.01")
+    headers, body = wait_for_status(alice, 402)
+    asked = len(upstream.seen)
+    assert alice.say("hello")[0] == 402
+    assert alice.request("POST", "/v1/messages/count_tokens", make_body("x"))[0] == 200
+    assert bob.say("hello")[0] == 200
+    assert len(upstream.seen) == asked + 2
+    assert headers["x-should-retry"] == "false"
+    assert body["error"] == {"type": "billing_error", "message": MESSAGE}
+    line = gateway.read_lines(alice.agent_id)[-2]
+    assert (line["status"], line["error"], line["usage"]) == (402, MESSAGE, None)
+    write_budgets(gateway, spent_usd="0.01", limit_usd="5")
+    wait_for_status(alice, 200)
+
+
+def test_costs_that_the_portal_has_not_read_count_even_after_a_kill(make_gateway, upstream):
+    gateway = make_gateway(CAM_UPSTREAM_URL=upstream.url, ANTHROPIC_API_KEY=KEY)
+    alice = gateway.add_agent(user_id=3)
+    write_budgets(gateway, spent_usd="0.009")
+    assert alice.say(USAGE)[0] == 200
+    wait_for_status(alice, 402)
+    gateway.stop(signal.SIGKILL)
+    gateway.start()
+    asked = len(upstream.seen)
+    assert gateway.client(alice.agent_id).say("hello")[0] == 402
+    assert len(upstream.seen) == asked
+
+
+def test_what_calls_in_flight_hold_is_to_be_tried_again(make_gateway):
+    slow = Upstream(pace=5)
+    gateway = make_gateway(CAM_UPSTREAM_URL=slow.url, ANTHROPIC_API_KEY=KEY)
+    gateway.stop()
+    write_budgets(gateway)
+    gateway.start()
+    alice = gateway.add_agent(user_id=3)
+    connection = alice.open_https()
+    body = json.dumps(make_body("long 3000" + " " * 20_000, stream=True))
+    connection.request("POST", "/v1/messages", body)
+    wait_until(lambda: slow.seen, "the first call upstream")
+    status, headers, _ = alice.say("hello")
+    connection.close()
+    slow.close()
+    assert (status, headers["retry-after"], headers["x-should-retry"]) == (429, "2", "true")
+
+
+def test_a_budgets_file_that_cannot_be_read_refuses_new_calls(make_gateway, upstream):
+    gateway = make_gateway(CAM_UPSTREAM_URL=upstream.url, ANTHROPIC_API_KEY=KEY)
+    alice = gateway.add_agent(user_id=3)
+    (gateway.data / "gateway/budgets.json").write_text("{")
+    wait_for_status(alice, 503)
+    assert "budgets.json is ignored" in gateway.read_log()

@@ -11,7 +11,7 @@ from metrics_app.gateway.hosts import (
 )
 from metrics_app.gateway.policy import Policy
 
-POLICY = Policy("agent", ("pypi.org", "*.pythonhosted.org"), "site", None)
+POLICY = Policy("agent", ("pypi.org", "*.pythonhosted.org"), "site", None, None, None)
 TARGET = Target("https", "pypi.org", 443, ("pypi.org",), is_tls=True, sni="pypi.org")
 PLAIN = Target("http", "pypi.org", 80, ("pypi.org:80",), is_tls=False, sni=None)
 API = Target("https", "api.anthropic.com", 443, ("api.anthropic.com",), True, "api.anthropic.com")

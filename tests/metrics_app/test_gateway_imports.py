@@ -8,7 +8,7 @@ import pytest
 import metrics_app.gateway
 
 FOLDER = Path(metrics_app.gateway.__file__).parent
-WITH_MITMPROXY = {"addon.py", "__main__.py"}
+WITH_MITMPROXY = {"addon.py", "__main__.py", "flows.py", "resolving.py"}
 
 
 def list_imports(path):

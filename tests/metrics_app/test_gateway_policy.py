@@ -31,6 +31,12 @@ def test_a_policy_is_read_in_normal_form():
     assert not policy.allows_host("evil.test")
 
 
+def test_a_policy_may_say_whose_agent_it_is_and_where_it_works():
+    policy = parse_policy(make_policy(user_id=3, workspace="/srv/code"), AGENT)
+    assert (policy.user_id, policy.workspace) == (3, "/srv/code")
+    assert parse_policy(make_policy(), AGENT).user_id is None
+
+
 def test_unknown_fields_pass():
     assert parse_policy(make_policy(later="more"), AGENT).blocked is None
 
@@ -51,6 +57,9 @@ def test_unknown_fields_pass():
         {"allowed_hosts": ["https://pypi.org"]},
         {"allowed_hosts": ["10.0.0.1"]},
         {"allowed_hosts": ["a.*.org"]},
+        {"user_id": "3"},
+        {"user_id": True},
+        {"workspace": 5},
     ],
 )
 def test_a_policy_that_is_not_understood_grants_nothing(changes):

@@ -32,6 +32,14 @@ def test_lines_are_on_disk_when_their_futures_are_done(folder):
     assert read(folder) == b"".join(b"%d\n" % number for number in range(50))
 
 
+def test_a_future_tells_where_its_line_ends(folder):
+    spool = open_spool(folder)
+    positions = [spool.put(b"line\n").result(WAIT_SECONDS) for _ in range(2)]
+    spool.close()
+    (path,) = folder.iterdir()
+    assert positions == [(path.name, 5), (path.name, 10)]
+
+
 def test_lines_put_by_many_threads_are_all_there_once(folder):
     spool = open_spool(folder)
 
