@@ -10,7 +10,9 @@ def parse_usd(text: str) -> Decimal:
     """Read `12`, `12.5` or `$12.50`, and no other way to write an amount. Raises ValueError."""
     plain = text.strip().removeprefix("$").strip()
     if "," in plain:
-        raise ValueError("Write a dot before the cents and nothing between thousands: 1250.50")
+        raise ValueError(
+            "Write a dot before the cents and nothing between thousands, as in 1250.50."
+        )
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", plain):
         raise ValueError("Enter an amount such as 12.50.")
     whole, _, cents = plain.partition(".")

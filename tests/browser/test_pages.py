@@ -13,7 +13,14 @@ from tests.e2e.stack import PASSWORD
 
 BLOCKED = r"Content Security Policy"
 PAGES = (
-    *("/", "/agents/new/", "/metrics/", "/account/", "/accounts/password/change/"),
+    *(
+        "/",
+        "/agents/new/",
+        "/metrics/",
+        "/metrics/budgets/",
+        "/account/",
+        "/accounts/password/change/",
+    ),
     *("/accounts/email/", "/accounts/2fa/", "/accounts/logout/"),
 )
 ENTRANCES = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/")
