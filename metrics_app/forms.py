@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
 from django.http import QueryDict
 
 from metrics_app.ledger import Grouping, Selection
@@ -16,44 +15,6 @@ if TYPE_CHECKING:  # generic in the stubs only
     PreferenceForm = forms.ModelForm[CostMailPreference]
 else:
     PreferenceForm = forms.ModelForm
-
-
-class Period(models.TextChoices):
-    TODAY = "today", "Today"
-    WEEK = "7d", "7 days"
-    MONTH = "month", "This month"
-    ALL = "all", "All time"
-
-
-class Whose(models.TextChoices):
-    MINE = "mine", "My agents"
-    EVERYONE = "everyone", "Everyone's agents"
-
-
-class UsageFilterForm(forms.Form):
-    """Filters of the usage page, kept in its URL. Only staff may look at everyone's."""
-
-    period = forms.ChoiceField(choices=Period.choices)
-    whose = forms.ChoiceField(choices=Whose.choices)
-
-    def __init__(self, query: QueryDict, user: User | AnonymousUser) -> None:
-        defaults = {"period": Period.MONTH.value, "whose": Whose.MINE.value}
-        super().__init__(defaults | query.dict())
-        if not user.is_staff:
-            del self.fields["whose"]
-
-    @property
-    def chosen_period(self) -> Period:
-        """The period asked for; this month where the URL asks for nonsense."""
-        return Period(self._cleaned("period", Period.MONTH))
-
-    @property
-    def is_everyone(self) -> bool:
-        return self._cleaned("whose", Whose.MINE) == Whose.EVERYONE
-
-    def _cleaned(self, name: str, default: str) -> str:
-        self.full_clean()
-        return str(self.cleaned_data.get(name, default))
 
 
 class ReportForm(forms.Form):
@@ -81,8 +42,8 @@ class ReportForm(forms.Form):
         elif month:
             self.month_problem = "Choose a month or days, not both."
         super().__init__(data)
-        self.fields["from"] = _day_field("From (UTC)")
-        self.fields["to"] = _day_field("Until, not included")
+        self.fields["from"] = day_field("From (UTC)")
+        self.fields["to"] = day_field("Until, not included")
         if viewer.is_staff:
             self.fields["user"] = forms.ChoiceField(
                 choices=[("", "Everyone"), *_usernames()], required=False
@@ -123,9 +84,10 @@ class CostMailForm(PreferenceForm):
         fields = ["monthly_report", "budget_alerts"]
 
 
-def _day_field(label: str) -> forms.DateField:
+def day_field(label: str, *, required: bool = True) -> forms.DateField:
     return forms.DateField(
         label=label,
+        required=required,
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         input_formats=["%Y-%m-%d"],
         validators=[MinValueValidator(EARLIEST_DAY), MaxValueValidator(LATEST_DAY)],

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from math import ceil
+from typing import TypeVar
 
 from metrics_app.price_list import Rates
 from metrics_app.pricing import Tokens
 
 MILLION = Decimal(1_000_000)
+
+Value = TypeVar("Value", int, float, Decimal)
 
 
 def share(part: int, whole: int) -> float | None:
@@ -40,7 +43,7 @@ def total_cache_savings(
     return (sum(savings, Decimal(0)) if savings else None), len(savings) < len(cached)
 
 
-def percentile(values: Sequence[float], percent: int) -> float | None:
+def percentile(values: Sequence[Value], percent: int) -> Value | None:
     """The nearest rank: the smallest value that `percent` of all values do not exceed."""
     if not values:
         return None

@@ -7,8 +7,8 @@ from uuid import UUID
 from django import template
 
 from agents.models import Agent
+from metrics_app.models import DailyUsage
 from metrics_app.querysets import UsageTotals
-from metrics_app.reports import total_of_agent, totals_of_agents
 
 register = template.Library()
 
@@ -66,13 +66,13 @@ def agent_cost(agent: Agent, *, oob: bool = False) -> dict[str, object]:
 
     With `oob=True` it replaces the one on the page when sent in a WebSocket frame.
     """
-    return {"totals": total_of_agent(agent), "oob": oob}
+    return {"totals": DailyUsage.objects.of_agents([agent.pk]).totals(), "oob": oob}
 
 
 @register.simple_tag
 def costs_of(agents: Iterable[Agent]) -> dict[UUID, UsageTotals]:
     """Costs of a whole list in one query: `{% costs_of agents as costs %}`."""
-    return totals_of_agents(agents)
+    return DailyUsage.objects.of_agents(agent.pk for agent in agents).totals_by_agent()
 
 
 @register.simple_tag

@@ -1,46 +1,40 @@
-from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from datetime import UTC
+
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import push_url
 
-from metrics_app.forms import UsageFilterForm
-from metrics_app.models import UsageRecord
-from metrics_app.reports import (
-    AgentSpend,
-    UserSpend,
-    make_cards,
-    measure,
-    period_start,
-    rank_agents,
-    rank_users,
-)
+from agents.views.answers import Request, signed_in
+from metrics_app.dashboard import ledger_version, make_dashboard
+from metrics_app.dashboard.forms import DashboardForm
 
-ROWS_PER_PAGE = 50
+PAGE = "metrics_app/metrics_home.html"
 
 
-@login_required
 @require_safe
-def metrics_home(request: HttpRequest) -> HttpResponse:
-    """Usage and cost: one's own, or everyone's where staff ask for it."""
-    form = UsageFilterForm(request.GET, request.user)
-    records = UsageRecord.objects.visible_to(request.user)
-    if not form.is_everyone:
-        records = records.of_user(request.user)
+@signed_in
+@vary_on_headers("HX-Request", "HX-Target")
+def metrics_home(request: Request) -> HttpResponse:
+    """The dashboard, or what of it htmx asks for: 204 where `version` is still the latest."""
     now = timezone.now()
-    chosen = records.since(period_start(form.chosen_period, now))
-    page = Paginator(rank_agents(chosen), ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    form = DashboardForm(request.GET, request.user, now.astimezone(UTC).date())
+    selection = form.selection
+    version = ledger_version(selection, request.user, now)
+    if request.htmx and request.GET.get("version") == version:
+        return HttpResponse(status=204)
+    form.offer_choices()
+    dashboard = make_dashboard(selection, request.user, now)
     context = {
         "form": form,
-        "period": form.chosen_period,
-        "is_everyone": form.is_everyone,
-        "cards": make_cards(records, now),
-        "indicators": measure(chosen, now),
-        "page": page,
-        "agents": [AgentSpend.from_row(row, request.user.pk) for row in page],
-        "users": [UserSpend.from_row(row) for row in rank_users(chosen)]
-        if form.is_everyone
-        else [],
+        "version": version,
+        "dashboard": dashboard,
+        "unit_links": form.unit_links(dashboard.days, dashboard.unit),
     }
-    return render(request, "metrics_app/metrics_home.html", context)
+    if not request.htmx or request.htmx.history_restore_request:
+        return render(request, PAGE, context)
+    if request.htmx.target == "figures":
+        return render(request, f"{PAGE}#figures", context)
+    return push_url(render(request, f"{PAGE}#dashboard", context), form.url)

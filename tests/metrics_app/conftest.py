@@ -34,9 +34,8 @@ def pauses(monkeypatch):
 @pytest.fixture
 def make_agent(db):
     def make(owner, name="fixer", **fields):
-        return Agent.objects.create(
-            owner=owner, name=name, workspace="/srv/code", model=OPUS, node="local", **fields
-        )
+        defaults = {"workspace": "/srv/code", "model": OPUS, "node": "local"}
+        return Agent.objects.create(owner=owner, name=name, **(defaults | fields))
 
     return make
 

@@ -1,0 +1,57 @@
+"""How long answers took, by model, out of the counted buckets."""
+
+from operator import add
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Sum
+
+from metrics_app.charts import Chart, Kind, Measure, Row, number_series, pick_top
+from metrics_app.dashboard.selection import DashboardSelection, within
+from metrics_app.histogram import (
+    BUCKETS,
+    FIRST_BYTE_BOUNDS_MS,
+    TOTAL_BOUNDS_MS,
+    estimate_percentile,
+)
+from metrics_app.models.rollups import FIRST_BYTE_COLUMNS, TOTAL_COLUMNS
+from metrics_app.ranges import DayRange
+
+SERIES = ("First byte, median", "First byte, p95", "Whole answer, median", "Whole answer, p95")
+
+
+def draw_latency(selection: DashboardSelection, viewer: User, days: DayRange) -> Chart:
+    """The models with most answers, then the rest as one. One query."""
+    columns: dict[str, Any] = {
+        f"sum_{name}": Sum(name) for name in (*FIRST_BYTE_COLUMNS, *TOTAL_COLUMNS)
+    }
+    found = within(selection.latencies(viewer), days).values_list("model").annotate(**columns)
+    counts = {model: list(map(int, values)) for model, *values in found}
+    top = pick_top({model: sum(values[BUCKETS:]) for model, values in counts.items()})
+    rest = [values for model, values in counts.items() if model not in top]
+    rows = [Row(model or "no model", _read(counts[model])) for model in top]
+    if rest:
+        together = [0] * (2 * BUCKETS)
+        for values in rest:
+            together = list(map(add, together, values))
+        rows.append(Row(f"other ({len(rest)})", _read(together)))
+    return Chart(
+        id="latency",
+        title="Time of answers by model",
+        kind=Kind.BAR,
+        measure=Measure.MILLISECONDS,
+        axis="Model",
+        series=number_series(SERIES),
+        rows=tuple(rows),
+    )
+
+
+def _read(counts: list[int]) -> tuple[float | None, ...]:
+    return tuple(
+        estimate_percentile(part, bounds, percent)
+        for part, bounds in (
+            (counts[:BUCKETS], FIRST_BYTE_BOUNDS_MS),
+            (counts[BUCKETS:], TOTAL_BOUNDS_MS),
+        )
+        for percent in (50, 95)
+    )
