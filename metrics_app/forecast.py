@@ -10,7 +10,7 @@ from metrics_app.ranges import DayRange
 WINDOW_DAYS = 7
 NEEDED_DAYS = 3
 DAY = timedelta(days=1)
-CENT = Decimal("0.01")
+STEP_USD = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def forecast(
     crosses_at = None
     if spent < limit_usd <= total:
         crosses_at = now + timedelta(days=float((limit_usd - spent) / mean))
-    return Forecast(total.quantize(CENT), crosses_at)
+    return Forecast(total.quantize(STEP_USD), crosses_at)
 
 
 def burn_down(
@@ -69,7 +69,7 @@ def burn_down(
     for number, start in enumerate(starts, start=1):
         left -= spent.get(start, Decimal(0))
         pace = limit_usd * (len(starts) - number) / len(starts)
-        steps.append(Step(start, left if start <= now else None, pace.quantize(CENT)))
+        steps.append(Step(start, left if start <= now else None, pace.quantize(STEP_USD)))
     return steps
 
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
-from metrics_app.budgets.spending import Spent, read_days, read_hours, read_spent
-from metrics_app.forecast import DAY, Forecast, Step, burn_down, forecast
+from metrics_app.budgets.spending import Spent, read_days, read_spent
+from metrics_app.forecast import Forecast, forecast
 from metrics_app.models import Budget, BudgetAlert, BudgetPeriod, BudgetTopUp
-from metrics_app.ranges import DayRange, start_of
-
-HOUR = timedelta(hours=1)
+from metrics_app.ranges import DayRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +103,6 @@ def read_forecasts(budgets: Sequence[Budget], now: datetime) -> list[Standing]:
         expected = forecast(costs, days, budget.limit_usd + added, now)
         standings.append(Standing(budget, days, added, total, expected))
     return standings
-
-
-def read_burn_down(standing: Standing, now: datetime) -> list[Step]:
-    """By the hour for a day's budget, else by the day. One query."""
-    budget, days = standing.budget, standing.days
-    if budget.period == BudgetPeriod.DAY:
-        spent, step = read_hours(budget, days), HOUR
-    else:
-        by_day = read_days([budget], now).get(budget.pk, {})
-        spent, step = {start_of(day): found.cost_usd for day, found in by_day.items()}, DAY
-    starts = [
-        days.start_at + number * step for number in range((days.end_at - days.start_at) // step)
-    ]
-    return burn_down(spent, starts, standing.limit_usd, now)
 
 
 def _read_top_ups(budgets: Iterable[Budget], now: datetime) -> dict[int, Decimal]:

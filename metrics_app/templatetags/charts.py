@@ -5,8 +5,8 @@ from decimal import Decimal
 from django import template
 
 from metrics_app.charts import Measure, Number
-from metrics_app.templatetags.indicators import milliseconds, percent
-from metrics_app.templatetags.usage import compact, exact_usd, usd
+from metrics_app.templatetags.indicators import milliseconds, percent, signed_usd
+from metrics_app.templatetags.usage import compact, exact_usd
 
 register = template.Library()
 
@@ -16,7 +16,7 @@ def measured(value: Number, measure: Measure) -> str:
     """As people read it."""
     match measure:
         case Measure.USD:
-            return usd(Decimal(value))
+            return signed_usd(Decimal(value))
         case Measure.TOKENS:
             return compact(int(value))
         case Measure.SHARE:

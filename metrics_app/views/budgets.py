@@ -9,10 +9,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from agents.views.answers import Request, signed_in
 from metrics_app.budgets import services
 from metrics_app.budgets.amounts import format_usd
+from metrics_app.budgets.burn_down import chart_burn_down
 from metrics_app.budgets.errors import BudgetError
 from metrics_app.budgets.forms import LimitForm, NewBudgetForm, TopUpForm
 from metrics_app.budgets.history import read_changes
-from metrics_app.budgets.standing import read_burn_down, read_forecasts
+from metrics_app.budgets.standing import read_forecasts
 from metrics_app.models import Budget
 
 SHOWN_ROWS = 50
@@ -134,7 +135,7 @@ def _render_budget(
     context = {
         "budget": budget,
         "standing": standing,
-        "steps": read_burn_down(standing, now),
+        "burn_down": chart_burn_down(standing, now),
         "top_ups": budget.top_ups.select_related("by")[:SHOWN_ROWS],
         "alerts": budget.alerts.all()[:SHOWN_ROWS],
         "changes": read_changes(budget)[:SHOWN_ROWS],

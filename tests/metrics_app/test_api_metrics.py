@@ -319,7 +319,7 @@ def test_budgets_are_forecast(get, agent, alice, make_record, make_budget, clock
         make_record(agent, cost_usd=Decimal(1), started_at=STARTED - timedelta(days=days))
     (found,) = get(alice, "/api/metrics/budgets").json()["budgets"]
     assert found["workspace"] == "/srv/code"
-    assert found["forecast_usd"] == "11.29"
+    assert found["forecast_usd"] == "11.2917"
     assert found["crosses_at"] == "2026-11-24T17:00:00Z"
 
 

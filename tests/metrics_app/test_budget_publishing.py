@@ -5,7 +5,10 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import User
 
+from agents.policies import policy_path, write_policy
 from metrics_app.budgets.publishing import budgets_path, publish_budgets
+from metrics_app.gateway.budgets import parse_budgets
+from metrics_app.gateway.policy import parse_policy
 from metrics_app.ingest import ingest_spool
 from metrics_app.models import Budget, BudgetTopUp, PriceOverride, SpoolCheckpoint
 from tests.metrics_app.conftest import OPUS, STARTED
@@ -24,7 +27,7 @@ def publish():
     return json.loads(budgets_path().read_text())
 
 
-def message(**names):
+def message():
     publish_budgets()
     return json.loads(budgets_path().read_text())["budgets"][0]["message"]
 
@@ -220,3 +223,15 @@ def test_the_hold_is_a_setting(make_budget, settings):
     settings.CAM_BUDGET_HOLD_USD = Decimal("0.10")
     make_budget()
     assert publish()["hold_usd"] == "0.1"
+
+
+def test_the_gateway_understands_it(make_budget, agent, alice, make_record):
+    make_record(agent, cost_usd=Decimal("9.5"))
+    make_budget(), make_budget(alice), make_budget("/srv/code", period="day")
+    publish()
+    budgets = parse_budgets(budgets_path().read_bytes())
+    write_policy(agent)
+    policy = parse_policy(policy_path(agent.pk).read_bytes(), str(agent.pk))
+    assert [budget.covers(policy) for budget in budgets.budgets] == [True, True, True]
+    assert {budget.spent_usd for budget in budgets.budgets} == {Decimal("9.5")}
+    assert OPUS in budgets.rates

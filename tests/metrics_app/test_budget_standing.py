@@ -3,7 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from metrics_app.budgets.standing import read_burn_down, read_forecasts, read_standings
+from metrics_app.budgets.burn_down import chart_burn_down, read_burn_down
+from metrics_app.budgets.standing import read_forecasts, read_standings
 from metrics_app.models import Budget, BudgetTopUp
 from tests.metrics_app.conftest import STARTED
 
@@ -137,3 +138,12 @@ def test_burn_down_of_a_day_is_by_the_hour(make_budget, agent, make_record):
     steps = read_burn_down(stand(make_budget(period="day")), STARTED)
     assert len(steps) == 24
     assert [step.left_usd for step in steps[13:19]] == [10, 9, 9, 9, 7, None]
+
+
+def test_the_chart_tells_what_is_left_even_below_0(make_budget, agent, make_record):
+    make_record(agent, cost_usd=Decimal("12.5"))
+    chart = chart_burn_down(stand(make_budget()), STARTED)
+    assert chart.title == "What is left of $10.00 at the end of each day (UTC)"
+    assert [series.label for series in chart.series] == ["Left", "Even pace"]
+    assert (chart.rows[22].label, chart.rows[22].values[0]) == ("Nov 23", Decimal("-2.5"))
+    assert chart.rows[23].values[0] is None

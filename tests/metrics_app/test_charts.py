@@ -50,6 +50,7 @@ def test_totals_are_a_column_where_rows_have_them():
     [
         (Decimal("12.5"), Measure.USD, "$12.50"),
         (0, Measure.USD, "$0.00"),
+        (Decimal("-2.5"), Measure.USD, "-$2.5000"),
         (1_234_567, Measure.TOKENS, "1.2M"),
         (0.051, Measure.SHARE, "5.1%"),
         (1500.0, Measure.MILLISECONDS, "1.50 s"),
