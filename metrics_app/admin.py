@@ -12,6 +12,7 @@ from metrics_app.models import (
     MessageNote,
     PriceOverride,
     SpoolCheckpoint,
+    SubagentStart,
     TranscriptCursor,
     TurnCost,
     UsageRecord,
@@ -55,6 +56,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         "is_override",
         "turn",
         "tool_name",
+        "subagent",
         "total_ms",
     ]
     list_filter = [
@@ -203,3 +205,10 @@ class BudgetAlertAdmin(ReadOnlyAdmin):
     list_filter = ["threshold"]
     list_select_related = ["budget__user"]
     search_fields = ["budget__user__username", "budget__workspace"]
+
+
+@admin.register(SubagentStart)
+class SubagentStartAdmin(ReadOnlyAdmin):
+    list_display = ["tool_use_id", "agent", "subagent"]
+    list_select_related = ["agent"]
+    search_fields = ["agent__name", "subagent"]

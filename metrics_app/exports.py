@@ -33,6 +33,7 @@ COLUMNS = {
     "turn": "turn",
     "tool_name": "tool_name",
     "tool_calls": "tool_calls",
+    "subagent": "subagent",
     "kind": "kind",
     "model": "model",
     "requested_model": "requested_model",

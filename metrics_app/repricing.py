@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from agents.doorbells import ring_agents_on_commit
 from metrics_app.attempts import assess
 from metrics_app.models import UsageRecord
 from metrics_app.overrides import load_overrides
@@ -98,6 +99,7 @@ def _write(changed: list[tuple[UsageRecord, PricedUsage]]) -> None:
     UsageRecord.objects.bulk_update(rows, PRICE_FIELDS)
     compare_again({(row.session_id, row.turn) for row in rows}, timezone.now())
     sums.write()
+    ring_agents_on_commit({row.agent_id for row in rows})
 
 
 def _facts(priced: PricedUsage | UsageRecord) -> tuple[object, ...]:

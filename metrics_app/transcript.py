@@ -4,7 +4,7 @@ An agent can have a hand in its own output: nothing here raises, and a value tha
 left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -18,13 +18,17 @@ SYNTHETIC_MODEL = "<synthetic>"
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
-    """An answered message; the tool is the first that it calls."""
+    """An answered message; the tool is the first that it calls.
+
+    `subagents` are those that it starts: the tool call's id, and the subagent's type.
+    """
 
     message_id: str
     parent_tool_use_id: str = ""
     tool_name: str = ""
     tool_use_id: str = ""
     tool_calls: int = 0
+    subagents: tuple[tuple[str, str], ...] = ()
 
     def followed_by(self, later: "MessageFacts") -> "MessageFacts":
         """Both as one: the CLI writes a line for each block of a message."""
@@ -35,6 +39,7 @@ class MessageFacts:
             first.tool_name,
             first.tool_use_id,
             self.tool_calls + later.tool_calls,
+            (self.subagents + later.subagents)[:MAX_TOOL_CALLS],
         )
 
 
@@ -57,7 +62,16 @@ def read_message(payload: object) -> MessageFacts | None:
         _text(first, "name", 200),
         _text(first, "id", 100),
         min(len(tools), MAX_TOOL_CALLS),
+        tuple(_find_subagents(tools[:MAX_TOOL_CALLS])),
     )
+
+
+def _find_subagents(tools: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for tool in tools:
+        tool_use_id = _text(tool, "id", 100)
+        subagent = _text(_object(tool, "input"), "subagent_type", 100)
+        if tool_use_id and subagent:
+            yield tool_use_id, subagent
 
 
 def read_cli_total(payload: object) -> Decimal | None:

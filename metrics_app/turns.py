@@ -6,7 +6,7 @@ call without a note (the CLI's own side calls, say) is never looked at.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from agents.models import Agent, SessionEvent
-from metrics_app.models import MessageNote, TranscriptCursor, TurnCost, UsageRecord
+from metrics_app.models import MessageNote, SubagentStart, TranscriptCursor, TurnCost, UsageRecord
 from metrics_app.rollups import RollupChange
 from metrics_app.transcript import MessageFacts, read_cli_total, read_message
 from metrics_app.turn_costs import SETTLES_AFTER, compare_again, compare_due_turns
@@ -25,6 +25,15 @@ from metrics_app.turn_costs import SETTLES_AFTER, compare_again, compare_due_tur
 MAX_AGENTS_PER_RUN = 100
 MAX_EVENTS = 500
 MAX_NOTES = 200
+NOTED_FIELDS = (
+    "session",
+    "turn",
+    "tool_name",
+    "tool_use_id",
+    "tool_calls",
+    "parent_tool_use_id",
+    "subagent",
+)
 # A line may have megabytes: this many are in memory at a time.
 EVENTS_AT_ONCE = 20
 GIVE_UP_AFTER = timedelta(days=1)
@@ -85,7 +94,8 @@ def read_transcript(agent_id: UUID, last_seq: int) -> None:
         )
         if is_ours:
             TurnCost.objects.bulk_create(reading.turns)
-            MessageNote.objects.bulk_create(_make_notes(reading))
+            SubagentStart.objects.bulk_create(_make_starts(reading), ignore_conflicts=True)
+            MessageNote.objects.bulk_create(_make_notes(reading, _find_subagents(reading)))
             MessageNote.objects.filter(created_at__lt=now - GIVE_UP_AFTER).delete()
 
 
@@ -140,7 +150,24 @@ def _end_turn(position: _Position, event: SessionEvent) -> TurnCost:
     return ended
 
 
-def _make_notes(reading: _Reading) -> list[MessageNote]:
+def _make_starts(reading: _Reading) -> list[SubagentStart]:
+    return [
+        SubagentStart(agent_id=reading.agent_id, tool_use_id=tool_use_id, subagent=subagent)
+        for facts in reading.messages.values()
+        for tool_use_id, subagent in facts.subagents
+    ]
+
+
+def _find_subagents(reading: _Reading) -> dict[str, str]:
+    """The types of the subagents that wrote, by the tool call that started them."""
+    parents = {facts.parent_tool_use_id for facts in reading.messages.values()} - {""}
+    if not parents:
+        return {}
+    starts = SubagentStart.objects.filter(agent_id=reading.agent_id, tool_use_id__in=parents)
+    return dict(starts.values_list("tool_use_id", "subagent"))
+
+
+def _make_notes(reading: _Reading, subagents: Mapping[str, str]) -> list[MessageNote]:
     return [
         MessageNote(
             agent_id=reading.agent_id,
@@ -151,6 +178,7 @@ def _make_notes(reading: _Reading) -> list[MessageNote]:
             tool_use_id=facts.tool_use_id,
             tool_calls=facts.tool_calls,
             parent_tool_use_id=facts.parent_tool_use_id,
+            subagent=subagents.get(facts.parent_tool_use_id, ""),
         )
         for (session_id, turn, _), facts in reading.messages.items()
     ]
@@ -179,7 +207,7 @@ def write_notes(note_ids: Iterable[int]) -> None:
                 sums.add(call)
         UsageRecord.objects.bulk_update(
             [call for of_message in calls.values() for call in of_message],
-            ["session", "turn", "tool_name", "tool_use_id", "tool_calls", "parent_tool_use_id"],
+            NOTED_FIELDS,
         )
         MessageNote.objects.filter(pk__in=[note.pk for note in notes]).delete()
         compare_again(touched, timezone.now())
@@ -202,6 +230,7 @@ def _calls_of(notes: Iterable[MessageNote]) -> defaultdict[tuple[UUID, str], lis
 def _write_note(note: MessageNote, call: UsageRecord) -> None:
     call.session_id, call.turn = note.session_id, note.turn
     call.parent_tool_use_id = call.parent_tool_use_id or note.parent_tool_use_id
+    call.subagent = call.subagent or note.subagent
     if not call.tool_calls:
         call.tool_name, call.tool_use_id = note.tool_name, note.tool_use_id
     call.tool_calls += note.tool_calls

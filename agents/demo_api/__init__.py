@@ -6,6 +6,7 @@ It knows no model: words in the last prompt choose what it answers. One command 
     edit hello.txt          Read, then Edit of the first line (Write where there is no such file)
     write notes.md more.md  the Write tool, once for each file, in one message
     run bash git status     the Bash tool; "bash safe" is "git status", "bash ask" "touch demo.txt"
+    subagent read hello.txt the Agent tool, with the rest as the subagent's prompt
     question                the AskUserQuestion tool
     markdown                headings, lists, a table and code
     hostile                 markup, escape sequences and bidi controls that must not take effect

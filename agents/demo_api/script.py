@@ -103,6 +103,17 @@ def _run(command: str, conversation: Conversation) -> Answer:
     return Reply((Text(f"I run `{command}`."), call))
 
 
+def _delegate(found: Match, conversation: Conversation) -> Answer:
+    if conversation.results:
+        return _close(conversation)
+    task = {
+        "description": "Do a part of it",
+        "prompt": found[1] or "Say hello.",
+        "subagent_type": "general-purpose",
+    }
+    return Reply((Text("I give that to a subagent."), ToolUse("Agent", task)))
+
+
 def _read(found: Match, conversation: Conversation) -> Answer:
     if conversation.results:
         return _close(conversation)
@@ -187,6 +198,7 @@ _HALF = (
 _COMMANDS: tuple[tuple[re.Pattern[str], Callable[[Match, Conversation], Answer]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), reply)
     for pattern, reply in (
+        (r"^subagent\b[ :]*([^\n]+)?", _delegate),
         (rf"\berror (401|403|429|500|529)\b{_TIMES}( noretry)?", _fail),
         (r"\bbash safe\b", lambda _found, talk: _run("git status", talk)),
         (r"\bbash ask(?:ed)?\b", lambda _found, talk: _run("touch demo.txt", talk)),

@@ -31,6 +31,7 @@ class MessageNote(models.Model):
     tool_use_id = models.CharField(max_length=100, blank=True)
     tool_calls = models.PositiveIntegerField(default=0)
     parent_tool_use_id = models.CharField(max_length=100, blank=True)
+    subagent = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -42,6 +43,24 @@ class MessageNote(models.Model):
 
     def __str__(self) -> str:
         return self.message_id
+
+
+class SubagentStart(models.Model):
+    """A tool call that started a subagent, whose messages name the call and not the type."""
+
+    agent = models.ForeignKey(
+        Agent, on_delete=models.CASCADE, related_name="subagent_starts", db_index=False
+    )
+    tool_use_id = models.CharField(max_length=100)
+    subagent = models.CharField(max_length=100)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["agent", "tool_use_id"], name="subagent_start_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} {self.tool_use_id}: {self.subagent}"
 
 
 class TurnCost(models.Model):

@@ -84,6 +84,7 @@ class UsageRecord(models.Model):
     parent_tool_use_id = models.CharField(
         max_length=100, blank=True, help_text="The tool call that a subagent worked for."
     )
+    subagent = models.CharField(max_length=100, blank=True, help_text="Its type.")
 
     objects = UsageRecordQuerySet.as_manager()
 

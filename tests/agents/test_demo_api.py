@@ -125,6 +125,12 @@ def test_write_calls_once_for_each_file():
     assert reply.stop_reason == "tool_use"
 
 
+def test_a_subagent_is_asked_with_the_rest_of_the_prompt():
+    call = find_call(reply_to(user(text("subagent read hello.txt"))))
+    assert (call.name, call.input["prompt"]) == ("Agent", "read hello.txt")
+    assert call.input["subagent_type"]
+
+
 def test_a_question_has_options():
     (question,) = find_call(reply_to(user(text("question")))).input["questions"]
     assert len(question["options"]) == 2

@@ -28,3 +28,20 @@ def test_turns_agree_with_the_cli_and_calls_know_their_tool(stack, alice_client)
     )
     assert (1, "Edit") in calls
     assert calls[-1] == (2, "")
+
+
+def test_a_subagents_calls_know_its_type_and_the_call_that_started_it(stack, alice_client):
+    agent_id = alice_client.launch(stack.workspace("subagents"), "subagent read hello.txt")
+    finish_turn(alice_client, agent_id)
+
+    def noted():
+        rows = stack.query(
+            "SELECT subagent, parent_tool_use_id != '', tool_name FROM metrics_app_usagerecord"
+            " WHERE agent_id = ? AND turn = 1 ORDER BY started_at",
+            UUID(agent_id).hex,
+        )
+        return any(row[0] for row in rows) and rows
+
+    rows = wait_for(noted, message=stack.logs)
+    assert ("general-purpose", 1, "Read") in rows
+    assert ("", 0, "Agent") in rows

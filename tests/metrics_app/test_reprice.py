@@ -139,6 +139,17 @@ def test_small_batches_reach_every_row_even_of_the_same_moment(stored, add_overr
     assert set(costs()) == {FLAT_COST}
 
 
+def test_the_pages_of_agents_whose_calls_changed_are_rung(stored, agent, add_override, monkeypatch):
+    rung = []
+    monkeypatch.setattr(repricing, "ring_agents_on_commit", rung.append)
+    stored({}, {})
+    reprice(UsageRecord.objects.all())
+    assert rung == []
+    add_override()
+    reprice(UsageRecord.objects.all())
+    assert rung == [{agent.pk}]
+
+
 def test_others_may_write_between_batches(stored, monkeypatch, pauses):
     monkeypatch.setattr(repricing, "BATCH_ROWS", 2)
     stored({}, {}, {}, {}, {})

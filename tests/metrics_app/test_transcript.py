@@ -27,6 +27,35 @@ def test_a_subagents_message_names_the_call_it_worked_for():
     assert facts.parent_tool_use_id == "toolu_9"
 
 
+def start(use_id="toolu_1", subagent="Explore"):
+    return tool("Agent", use_id) | {"input": {"subagent_type": subagent}}
+
+
+def test_a_call_that_starts_a_subagent_tells_its_type():
+    facts = read_message(answer_payload("msg_1", start(), tool("Bash"), start("toolu_2", "Plan")))
+    assert facts.subagents == (("toolu_1", "Explore"), ("toolu_2", "Plan"))
+    assert MessageFacts("msg_1").followed_by(facts).subagents == facts.subagents
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        start(subagent=5),
+        start(subagent=""),
+        start(use_id=None),
+        tool("Agent") | {"input": None},
+        tool("Agent") | {"input": ["subagent_type"]},
+    ],
+)
+def test_a_start_without_type_or_id_is_none(block):
+    assert read_message(answer_payload("msg_1", block)).subagents == ()
+
+
+def test_a_subagents_type_is_bounded():
+    ((_, subagent),) = read_message(answer_payload("msg_1", start(subagent="x" * 999))).subagents
+    assert len(subagent) == 100
+
+
 def test_what_the_cli_writes_itself_is_no_answer():
     assert read_message(answer_payload("c0ffee", model="<synthetic>")) is None
 

@@ -15,7 +15,7 @@ from agents.bridge_jobs import jobs
 from agents.models import Agent, AgentSession
 from agents.recorder import Recorder
 from metrics_app import turns
-from metrics_app.models import MessageNote, TranscriptCursor, TurnCost, UsageRecord
+from metrics_app.models import MessageNote, SubagentStart, TranscriptCursor, TurnCost, UsageRecord
 from metrics_app.turns import read_transcript, update_turns, write_notes
 from tests.agents import factories
 from tests.metrics_app.transcripts import Transcript
@@ -55,6 +55,27 @@ def test_the_transcript_may_come_before_the_call(agent, make_record, transcript)
     update_turns()
     assert joined() == (1, "Bash", "toolu_Bash", 1)
     assert not MessageNote.objects.exists()
+
+
+@pytest.mark.parametrize("is_read_between", [True, False])
+def test_a_subagents_call_gets_its_type(agent, make_record, transcript, is_read_between):
+    transcript.start_subagent("msg_1", "toolu_9", "Explore")
+    if is_read_between:
+        update_turns()
+    transcript.answer("msg_2", "Read", parent="toolu_9")
+    transcript.answer("msg_3", parent="toolu_unknown")
+    for message_id in ("msg_1", "msg_2", "msg_3"):
+        make_record(agent, message_id=message_id)
+    update_turns()
+    found = dict(UsageRecord.objects.values_list("message_id", "subagent"))
+    assert found == {"msg_1": "", "msg_2": "Explore", "msg_3": ""}
+
+
+def test_a_start_that_is_told_twice_is_kept_once(agent, make_record, transcript):
+    transcript.start_subagent("msg_1", "toolu_9", "Explore")
+    transcript.start_subagent("msg_1", "toolu_9", "Plan")
+    update_turns()
+    assert SubagentStart.objects.get().subagent == "Explore"
 
 
 def test_of_several_tools_the_first_is_named_and_all_are_counted(agent, make_record, transcript):

@@ -36,6 +36,11 @@ class Transcript:
         for block in blocks or [{"type": "text", "text": "hello"}]:
             self.append("assistant", answer_payload(message_id, block, parent=parent))
 
+    def start_subagent(self, message_id, tool_use_id, subagent):
+        call = {"subagent_type": subagent}
+        block = {"type": "tool_use", "id": tool_use_id, "name": "Agent", "input": call}
+        self.append("assistant", answer_payload(message_id, block))
+
     def end_turn(self, total):
         return self.append("result", {"type": "result", "total_cost_usd": total})
 
