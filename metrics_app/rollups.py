@@ -196,20 +196,33 @@ def _upsert(table: _Table, rows: Sequence[Sequence[Any]]) -> None:
     name = quote(meta.db_table)
     columns = [quote(field.column) for field in fields]
     keys, sums = columns[: len(table.keys)], columns[len(table.keys) :]
-    row = f"({', '.join(['%s'] * len(fields))})"
     added = ", ".join(f"{column} = {name}.{column} + excluded.{column}" for column in sums)
-    # All names are the models' own.
+    source, values = _make_source(fields, _prepare(fields[: len(table.keys)], rows))
     statement = (
-        f"INSERT INTO {name} ({', '.join(columns)}) VALUES {', '.join([row] * len(rows))} "  # noqa: S608
+        f"INSERT INTO {name} ({', '.join(columns)}) {source} "
         f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added}"
     )
-    values = [
-        field.get_db_prep_save(value, connection)
-        for row_values in rows
-        for field, value in zip(fields, row_values, strict=True)
-    ]
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
+
+
+def _prepare(keys: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """As the database takes them: sums are whole numbers, which it takes as they are."""
+    return [
+        [field.get_db_prep_save(value, connection) for field, value in zip(keys, row, strict=False)]
+        + list(row[len(keys) :])
+        for row in rows
+    ]
+
+
+def _make_source(fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+    """The rows as SQL with its parameters: on PostgreSQL one a column, many times cheaper than one a value."""
+    if connection.vendor == "postgresql":
+        arrays = ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        return f"SELECT * FROM UNNEST({arrays})", columns  # noqa: S608, types of our own fields
+    row = f"({', '.join(['%s'] * len(fields))})"
+    return f"VALUES {', '.join([row] * len(rows))}", [value for values in rows for value in values]
 
 
 def correct_day(day: date, *, is_dry_run: bool = False) -> int:
