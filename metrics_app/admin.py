@@ -9,6 +9,7 @@ from metrics_app.models import (
     BudgetTopUp,
     CostMail,
     CostMailPreference,
+    IngestCounter,
     MessageNote,
     PriceOverride,
     SpoolCheckpoint,
@@ -80,6 +81,12 @@ class SpoolCheckpointAdmin(ReadOnlyAdmin):
     list_display = ["name", "node", "offset", "lines", "bad_lines", "updated_at"]
     list_filter = ["node"]
     search_fields = ["name"]
+
+
+@admin.register(IngestCounter)
+class IngestCounterAdmin(ReadOnlyAdmin):
+    list_display = ["node", "reason", "lines"]
+    list_filter = ["node"]
 
 
 @admin.register(PriceOverride)

@@ -1,47 +1,29 @@
 """From the gateway's spool to rows. Repeating any of it harms nothing."""
 
 import logging
-import os
-import stat
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from uuid import UUID
 
 from django.conf import settings
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from agents.doorbells import ring_agents_on_commit
-from agents.models import Agent, AgentSession
-from metrics_app.attempts import assess
-from metrics_app.models import SpoolCheckpoint, UsageRecord
-from metrics_app.overrides import load_overrides
-from metrics_app.pricing import Override
+from metrics_app.call_rows import make_rows
+from metrics_app.models import IngestCounter, LeftOut, SpoolCheckpoint, UsageRecord
 from metrics_app.rollups import RollupChange
 from metrics_app.spool import Batch, SpoolLine, SpoolLineError, parse_line, read_batch
+from metrics_app.spool_folder import SpoolFile, list_spool
 
 logger = logging.getLogger(__name__)
 
 MAX_BATCHES_PER_RUN = 20
 # Nobody writes on after this long in the middle of a line, once a newer file is in use.
 TORN_AFTER = timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True)
-class SpoolFile:
-    name: str
-    path: str
-    size: int
-    identity: str
-    modified_at: float
-    is_newest: bool
-
-    def has_been_still(self, span: timedelta, now: datetime) -> bool:
-        return now.timestamp() - self.modified_at > span.total_seconds()
 
 
 def ingest_spool() -> int:
@@ -64,33 +46,6 @@ def ingest_spool() -> int:
             new_rows += _store(batch, checkpoint, now)
             batches_left -= 1
     return new_rows
-
-
-def list_spool(folder: Path) -> list[SpoolFile]:
-    """The spool's regular files, oldest first by name; empty where the folder is not there yet."""
-    try:
-        with os.scandir(folder) as entries:
-            found = [
-                (entry, entry.stat(follow_symlinks=False))
-                for entry in entries
-                if entry.name.startswith("usage-") and entry.name.endswith(".jsonl")
-            ]
-    except FileNotFoundError:
-        return []
-    regular = sorted(
-        (pair for pair in found if stat.S_ISREG(pair[1].st_mode)), key=lambda pair: pair[0].name
-    )
-    return [
-        SpoolFile(
-            name=entry.name,
-            path=entry.path,
-            size=info.st_size,
-            identity=f"{info.st_dev}:{info.st_ino}",
-            modified_at=info.st_mtime,
-            is_newest=entry is regular[-1][0],
-        )
-        for entry, info in regular
-    ]
 
 
 def _read_positions() -> dict[str, tuple[str, int]]:
@@ -135,21 +90,25 @@ def _store(batch: Batch, checkpoint: SpoolCheckpoint, now: datetime) -> int:
 
     Returns how many rows are new: none where another reader moved the checkpoint first.
     """
-    lines = _parse(batch, checkpoint, now)
-    rows = _make_rows(lines, checkpoint)
+    left_out: Counter[str] = Counter()
+    lines = _parse(batch, checkpoint, now, left_out)
+    rows = make_rows(lines)
+    _count_unknown(lines, rows, checkpoint, left_out)
     with transaction.atomic():
         new = _leave_out_stored(rows)
         stored = _insert(new, checkpoint)
-        left_out = len(batch.lines) + batch.oversized - len(rows) + len(new) - len(stored)
+        left_out[LeftOut.REPEATED] = len(rows) - len(new)
+        left_out[LeftOut.REFUSED] = len(new) - len(stored)
         is_ours = SpoolCheckpoint.objects.filter(
             pk=checkpoint.pk, identity=checkpoint.identity, offset=checkpoint.offset
         ).update(
             offset=batch.end,
             lines=F("lines") + len(batch.lines) + batch.oversized,
-            bad_lines=F("bad_lines") + left_out,
+            bad_lines=F("bad_lines") + left_out.total() - left_out[LeftOut.REPEATED],
             updated_at=now,
         )
         if is_ours:
+            IngestCounter.objects.add(checkpoint.node, left_out)
             _count(stored)
         else:
             transaction.set_rollback(True)
@@ -158,11 +117,33 @@ def _store(batch: Batch, checkpoint: SpoolCheckpoint, now: datetime) -> int:
     return len(stored) if is_ours else 0
 
 
-def _count(calls: Iterable[UsageRecord]) -> None:
-    change = RollupChange()
-    for call in calls:
-        change.add(call)
-    change.write()
+def _parse(
+    batch: Batch, checkpoint: SpoolCheckpoint, now: datetime, left_out: Counter[str]
+) -> list[SpoolLine]:
+    if batch.oversized:
+        left_out[LeftOut.TOO_LONG] = batch.oversized
+        logger.warning("spool %s: %d lines are too long", checkpoint.name, batch.oversized)
+    lines = []
+    for raw in batch.lines:
+        try:
+            lines.append(parse_line(raw, now=now))
+        except SpoolLineError as exc:
+            left_out[exc.reason if raw.endswith(b"\n") else LeftOut.TORN] += 1
+            logger.warning("spool %s: skipped, %s: %.100r", checkpoint.name, exc, raw[:100])
+    return lines
+
+
+def _count_unknown(
+    lines: Sequence[SpoolLine],
+    rows: Sequence[UsageRecord],
+    checkpoint: SpoolCheckpoint,
+    left_out: Counter[str],
+) -> None:
+    known = {row.agent_id for row in rows}
+    for line in lines:
+        if line.agent_id not in known:
+            left_out[LeftOut.UNKNOWN_AGENT] += 1
+            logger.warning("spool %s: skipped, unknown agent %s", checkpoint.name, line.agent_id)
 
 
 def _leave_out_stored(rows: Sequence[UsageRecord]) -> list[UsageRecord]:
@@ -171,104 +152,6 @@ def _leave_out_stored(rows: Sequence[UsageRecord]) -> list[UsageRecord]:
     for attempt_id in stored.values_list("attempt_id", flat=True):
         del by_attempt[attempt_id]
     return list(by_attempt.values())
-
-
-def _parse(batch: Batch, checkpoint: SpoolCheckpoint, now: datetime) -> list[SpoolLine]:
-    if batch.oversized:
-        logger.warning("spool %s: %d lines are too long", checkpoint.name, batch.oversized)
-    lines = []
-    for raw in batch.lines:
-        try:
-            lines.append(parse_line(raw, now=now))
-        except SpoolLineError as exc:
-            logger.warning("spool %s: skipped, %s: %.100r", checkpoint.name, exc, raw[:100])
-    return lines
-
-
-def _make_rows(lines: Sequence[SpoolLine], checkpoint: SpoolCheckpoint) -> list[UsageRecord]:
-    """Rows for the lines whose agent is known. Three queries."""
-    overrides = load_overrides()
-    agents = Agent.objects.in_bulk({line.agent_id for line in lines})
-    sessions = _sessions_of(agents, lines)
-    rows = []
-    for line in lines:
-        if agent := agents.get(line.agent_id):
-            session = _session_at(line.started_at, sessions.get(line.agent_id, ()))
-            rows.append(_make_row(line, agent, session, overrides))
-        else:
-            logger.warning("spool %s: skipped, unknown agent %s", checkpoint.name, line.agent_id)
-    return rows
-
-
-def _sessions_of(
-    agent_ids: Iterable[UUID], lines: Sequence[SpoolLine]
-) -> dict[UUID, list[AgentSession]]:
-    """For each agent the sessions that were open at some time in the span of the lines."""
-    times = [line.started_at for line in lines]
-    sessions: dict[UUID, list[AgentSession]] = {}
-    if times:
-        is_open = Q(ended_at__isnull=True) | Q(ended_at__gte=min(times))
-        for session in AgentSession.objects.filter(
-            is_open, agent__in=agent_ids, created_at__lte=max(times)
-        ).only("agent_id", "created_at", "ended_at"):
-            sessions.setdefault(session.agent_id, []).append(session)
-    return sessions
-
-
-def _session_at(moment: datetime, sessions: Iterable[AgentSession]) -> AgentSession | None:
-    fitting = [
-        session
-        for session in sessions
-        if session.created_at <= moment and (session.ended_at is None or moment <= session.ended_at)
-    ]
-    return max(fitting, key=lambda session: session.created_at, default=None)
-
-
-def _make_row(
-    line: SpoolLine, agent: Agent, session: AgentSession | None, overrides: Sequence[Override]
-) -> UsageRecord:
-    assessment = assess(line, overrides)
-    tokens, priced = assessment.tokens, assessment.priced
-    problems = (*line.problems, *assessment.problems)
-    note = f"not believed: {', '.join(problems)}" if problems else ""
-    return UsageRecord(
-        attempt_id=line.attempt_id,
-        user_id=agent.owner_id,
-        agent=agent,
-        session=session,
-        started_at=line.started_at,
-        kind=line.kind,
-        method=line.method,
-        path=line.path,
-        status=line.status,
-        complete=line.complete,
-        error="; ".join(text for text in (line.error, note) if text)[:500],
-        streamed=line.streamed,
-        requested_model=line.requested_model,
-        model=line.model,
-        message_id=line.message_id,
-        request_id=line.request_id,
-        claude_session_id=line.claude_session_id,
-        retry_count=line.retry_count,
-        input_tokens=tokens.input,
-        cache_write_5m_tokens=tokens.cache_write_5m,
-        cache_write_1h_tokens=tokens.cache_write_1h,
-        cache_read_tokens=tokens.cache_read,
-        output_tokens=tokens.output,
-        thinking_tokens=tokens.thinking,
-        web_searches=tokens.web_searches,
-        service_tier=assessment.service_tier,
-        speed=assessment.speed,
-        inference_geo=assessment.inference_geo,
-        raw_usage=line.usage,
-        first_byte_ms=line.first_byte_ms,
-        total_ms=line.total_ms,
-        cost_usd=priced.cost_usd,
-        is_estimated=priced.is_estimated,
-        is_unpriced=priced.is_unpriced,
-        is_override=priced.is_override,
-        price_version=priced.price_version,
-    )
 
 
 def _insert(rows: list[UsageRecord], checkpoint: SpoolCheckpoint) -> list[UsageRecord]:
@@ -285,6 +168,13 @@ def _insert(rows: list[UsageRecord], checkpoint: SpoolCheckpoint) -> list[UsageR
             return []
         return [taken for row in rows for taken in _insert([row], checkpoint)]
     return rows
+
+
+def _count(calls: Iterable[UsageRecord]) -> None:
+    change = RollupChange()
+    for call in calls:
+        change.add(call)
+    change.write()
 
 
 def _remove_if_old(file: SpoolFile, now: datetime) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Case, Count, F, Value, When
 from django.http import HttpRequest
@@ -15,9 +14,9 @@ from prometheus_client.registry import Collector
 from agents.models import Agent, ApprovalRequest, Status
 from agents.tokens import user_of_authorization
 from metrics_app.budgets.standing import read_standings
-from metrics_app.ingest import list_spool
-from metrics_app.models import Budget, DailyUsage, SpoolCheckpoint
+from metrics_app.models import Budget, DailyUsage
 from metrics_app.querysets import ROLLUP_SUMS, UsageTotals
+from metrics_app.spool_state import SpoolState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 TOKEN_KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
@@ -31,7 +30,7 @@ def find_caller(request: HttpRequest) -> User | None:
 
 
 def expose() -> bytes:
-    """Everything, in five queries and a look at the spool folder; more where there are budgets."""
+    """Everything, in six queries and a look at the spool folder; more where there are budgets."""
     registry = CollectorRegistry()
     registry.register(PortalCollector())
     return generate_latest(registry)
@@ -91,32 +90,24 @@ def _ledger() -> Iterator[Metric]:
 
 
 def _spool() -> Iterator[Metric]:
-    """This node's spool. Its files and their bad lines go when they are old: gauges, all three."""
-    positions = {
-        name: (identity, offset, bad_lines)
-        for name, identity, offset, bad_lines in SpoolCheckpoint.objects.filter(
-            node=settings.CAM_NODE_NAME
-        ).values_list("name", "identity", "offset", "bad_lines")
-    }
-    backlogs = []
-    for file in list_spool(settings.CAM_METRICS_DIR):
-        identity, offset, _ = positions.get(file.name, ("", 0, 0))
-        # A name that stands for another file now, or a file cut short, is read from its start.
-        is_known = identity == file.identity and offset <= file.size
-        backlogs.append(file.size - offset if is_known else file.size)
+    """This node's."""
+    state = SpoolState.read()
     yield GaugeMetricFamily(
         "cam_spool_backlog_files",
         "Files of the usage spool that are not ingested to their end.",
-        value=sum(backlog > 0 for backlog in backlogs),
+        value=state.backlog_files,
     )
     yield GaugeMetricFamily(
-        "cam_spool_backlog_bytes", "Bytes of the usage spool to ingest.", value=sum(backlogs)
+        "cam_spool_backlog_bytes", "Bytes of the usage spool to ingest.", value=state.backlog_bytes
     )
-    yield GaugeMetricFamily(
-        "cam_ingest_bad_lines",
-        "Lines of the kept spool files that the ingest had to leave out.",
-        value=sum(bad_lines for _, _, bad_lines in positions.values()),
+    left_out = CounterMetricFamily(
+        "cam_ingest_left_out_lines",
+        "Lines of the usage spool that became no row, by reason.",
+        labels=["reason"],
     )
+    for reason, lines in state.left_out.items():
+        left_out.add_metric([reason.value], lines)
+    yield left_out
 
 
 def _budgets() -> Iterator[Metric]:

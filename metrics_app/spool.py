@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, Literal, NoReturn
 from uuid import UUID
 
 MAX_LINE_BYTES = 256 * 1024
@@ -22,8 +22,15 @@ CLOCK_TOLERANCE = timedelta(days=1)
 KINDS = frozenset({"messages", "count_tokens", "batches", "other"})
 
 
+BadLine = Literal["not_json", "version", "malformed"]
+
+
 class SpoolLineError(ValueError):
-    """A line that cannot become a record; `str()` says why."""
+    """A line that cannot become a record; `str()` says why, `reason` in one word."""
+
+    def __init__(self, text: str, reason: BadLine = "malformed") -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ def parse_line(raw: bytes, *, now: datetime) -> SpoolLine:
     """Understand one line. Raises SpoolLineError; fields that it does not know pass."""
     data = _load(raw)
     if data.get("version") != 1:
-        raise SpoolLineError("unknown version")
+        raise SpoolLineError("unknown version", "version")
     reader = _Reader(data, now)
     return SpoolLine(
         attempt_id=reader.identifier("id"),
@@ -125,9 +132,9 @@ def _load(raw: bytes) -> dict[str, Any]:
     try:
         data = json.loads(raw.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as exc:
-        raise SpoolLineError(f"no JSON: {exc}"[:100]) from exc
+        raise SpoolLineError(f"no JSON: {exc}"[:100], "not_json") from exc
     if not isinstance(data, dict):
-        raise SpoolLineError("no JSON object")
+        raise SpoolLineError("no JSON object", "not_json")
     return data
 
 

@@ -10,6 +10,7 @@ urlpatterns = [
     path("metrics/mails/", mails.metrics_mails, name="metrics_mails"),
     path("metrics/mails/choose/", mails.metrics_mails_choose, name="metrics_mails_choose"),
     path("metrics/mails/send/", mails.metrics_mails_send, name="metrics_mails_send"),
+    path("metrics/ingest/", operators.metrics_ingest, name="metrics_ingest"),
     path("metrics/prometheus", operators.metrics_prometheus, name="metrics_prometheus"),
     path("metrics/budgets/", budgets.metrics_budgets, name="metrics_budgets"),
     path("metrics/budgets/new/", budgets.metrics_budget_create, name="metrics_budget_create"),

@@ -2,7 +2,7 @@ from metrics_app.models.budgets import Budget, BudgetAlert, BudgetPeriod, Budget
 from metrics_app.models.mails import CostMail, CostMailPreference, MailKind
 from metrics_app.models.prices import PriceOverride
 from metrics_app.models.rollups import DailyLatency, DailyUsage, HourlyUsage
-from metrics_app.models.spool import SpoolCheckpoint
+from metrics_app.models.spool import IngestCounter, LeftOut, SpoolCheckpoint
 from metrics_app.models.turns import MessageNote, SubagentStart, TranscriptCursor, TurnCost
 from metrics_app.models.usage import CallKind, UsageRecord
 
@@ -17,6 +17,8 @@ __all__ = [
     "DailyLatency",
     "DailyUsage",
     "HourlyUsage",
+    "IngestCounter",
+    "LeftOut",
     "MailKind",
     "MessageNote",
     "PriceOverride",

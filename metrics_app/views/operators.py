@@ -1,7 +1,10 @@
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_GET
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_safe
 
 from metrics_app import prometheus
+from metrics_app.spool_state import SpoolState
 
 
 @require_GET
@@ -18,3 +21,12 @@ def metrics_prometheus(request: HttpRequest) -> HttpResponse:
     if not user.is_staff:
         return HttpResponse("For staff only.\n", status=403, content_type="text/plain")
     return HttpResponse(prometheus.expose(), content_type=prometheus.CONTENT_TYPE)
+
+
+@login_required
+@require_safe
+def metrics_ingest(request: HttpRequest) -> HttpResponse:
+    """How the calls that the gateway notes get into the ledger. For staff."""
+    if not request.user.is_staff:
+        raise Http404
+    return render(request, "metrics_app/metrics_ingest.html", {"state": SpoolState.read()})

@@ -130,13 +130,13 @@ def test_rows_and_checkpoint_are_written_in_one_transaction(
 
 def test_another_reader_that_was_first_is_left_alone(agent, make_line, spool, rung, monkeypatch):
     path = spool(make_line(agent.pk))
-    make_rows = ingest._make_rows
+    make_rows = ingest.make_rows
 
     def overtake(*args):
         SpoolCheckpoint.objects.update(offset=path.stat().st_size, lines=1)
         return make_rows(*args)
 
-    monkeypatch.setattr(ingest, "_make_rows", overtake)
+    monkeypatch.setattr(ingest, "make_rows", overtake)
     assert ingest_spool() == 0
     assert UsageRecord.objects.count() == 0
     assert SpoolCheckpoint.objects.get().lines == 1

@@ -117,7 +117,8 @@ def test_another_file_of_a_known_name_is_all_backlog(agent, spool, make_line):
 def test_lines_that_were_left_out_are_counted(agent, spool, make_line):
     spool(b"no JSON\n", make_line(agent.pk))
     ingest_spool()
-    assert samples()["cam_ingest_bad_lines",] == 1
+    assert samples()["cam_ingest_left_out_lines_total", "not_json"] == 1
+    assert samples()["cam_ingest_left_out_lines_total", "torn"] == 0
 
 
 def test_a_new_portal_has_something_to_say(settings, tmp_path):
@@ -135,10 +136,10 @@ def test_each_metric_has_its_help_and_type():
         assert f"# HELP {name} " in text
 
 
-def test_it_takes_five_queries(alice, make_agent, make_record, django_assert_num_queries):
+def test_it_takes_six_queries(alice, make_agent, make_record, django_assert_num_queries):
     for number in range(5):
         make_record(make_agent(alice), model=f"model {number}")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         expose()
 
 
