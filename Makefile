@@ -58,7 +58,7 @@ lint: ## ruff, mypy, djade, and shellcheck where it is installed
 	@if command -v shellcheck >/dev/null; then shellcheck -x install.sh scripts/install_dev scripts/test .ci/run; \
 		else echo 'shellcheck is not installed: shell scripts are not checked'; fi
 
-bench: $(PYTHON) ## Measure streaming, starts and memory
+bench: $(PYTHON) ## Measure costs, streaming, starts and memory
 	@scripts/install_dev
 	@$(PYTHON) -m bench
 

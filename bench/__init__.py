@@ -1,1 +1,1 @@
-"""What the portal costs: `python -m bench [start] [stream] [memory] [record]`."""
+"""What the portal costs: `python -m bench [cost] [start] [stream] [memory] [record]`."""

@@ -6,11 +6,13 @@ import sys
 from types import FrameType
 
 from bench import memory, recording, starts, streaming
+from bench.cost import run as cost
 from bench.machine import describe_machine
 from bench.portal import bench_portal
 
+ALONE = {"cost": cost.run}
 # `record` wants the machine for itself, so it goes before the portal is up.
-BENCHMARKS = {
+ON_A_PORTAL = {
     "record": recording.run,
     "start": starts.run,
     "memory": memory.run,
@@ -20,18 +22,25 @@ BENCHMARKS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHMARKS))
+    names = [*ALONE, *ON_A_PORTAL]
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(names))
     parser.add_argument("--pairs", type=int, default=9, help="repetitions of `start`")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="calls for `cost`")
     options = parser.parse_args()
-    if unknown := set(options.names) - BENCHMARKS.keys():
-        parser.error(
-            f"no benchmark {', '.join(sorted(unknown))}; there are: {' '.join(BENCHMARKS)}"
-        )
+    if unknown := set(options.names) - set(names):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are: {' '.join(names)}")
+    chosen = options.names or names
     signal.signal(signal.SIGTERM, _leave)
-    print(describe_machine())
+    print(describe_machine(), flush=True)
+    for name, run in ALONE.items():
+        if name in chosen:
+            run(options)
+            print(describe_machine(), flush=True)
+    if not set(chosen) & ON_A_PORTAL.keys():
+        return
     with bench_portal() as portal:
-        for name, run in BENCHMARKS.items():
-            if not options.names or name in options.names:
+        for name, run in ON_A_PORTAL.items():
+            if name in chosen:
                 run(portal, options)
                 print(describe_machine(), flush=True)
 
