@@ -115,7 +115,9 @@ def _budgets() -> Iterator[Metric]:
     labels = ["budget", "scope", "target", "period"]
     limit = GaugeMetricFamily("cam_budget_limit_usd", "With top-ups.", labels=labels)
     spent = GaugeMetricFamily(
-        "cam_budget_spent_usd", "Cost of the priced calls of the period.", labels=labels
+        "cam_budget_spent_usd",
+        "What counts of the period; unpriced calls at the dearest known price.",
+        labels=labels,
     )
     budgets = list(Budget.objects.active().select_related("user").order_by("pk"))
     for standing in read_standings(budgets, timezone.now()):

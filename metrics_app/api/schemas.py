@@ -116,9 +116,11 @@ class BudgetOut(Schema):
     resets_at: datetime
     limit_usd: str = Field(examples=["12.5"], description="With top-ups of this period.")
     topped_up_usd: str = Field(examples=["2.5"])
-    spent_usd: str = Field(examples=["0.00914"], description="Exact, without unpriced calls.")
+    spent_usd: str = Field(
+        examples=["0.00914"], description="Unpriced calls count at the dearest known price."
+    )
     left_usd: str = Field(examples=["12.49086"], description="Never below 0.")
-    unpriced: int = Field(description="Calls of unknown cost.")
+    unpriced: int = Field(description="Calls without a known price.")
     forecast_usd: str | None = Field(
         examples=["9.8"],
         description="At the end of the period. Null until there are 3 days of data.",

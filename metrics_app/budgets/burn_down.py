@@ -38,7 +38,7 @@ def read_burn_down(standing: Standing, now: datetime) -> list[Step]:
     """By the hour for a day's budget, else by the day. One query."""
     budget, days = standing.budget, standing.days
     if budget.period == BudgetPeriod.DAY:
-        spent, step = read_hours(budget, days), HOUR
+        spent, step = read_hours(budget, days, now), HOUR
     else:
         by_day = read_days([budget], now).get(budget.pk, {})
         spent, step = {start_of(day): found.cost_usd for day, found in by_day.items()}, DAY

@@ -13,14 +13,11 @@ from django.utils import timezone
 
 from cam_site.locks import only_one
 from metrics_app.budgets.amounts import format_usd
+from metrics_app.budgets.rates import KINDS, read_rates
 from metrics_app.budgets.standing import Standing, read_standings
 from metrics_app.exports import format_cost
-from metrics_app.models import Budget, DailyUsage, SpoolCheckpoint
-from metrics_app.overrides import load_overrides
-from metrics_app.price_list import find_rates
-from metrics_app.ranges import DayRange
+from metrics_app.models import Budget, SpoolCheckpoint
 
-RATES = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
 NAMED_STAFF = 3
 
 
@@ -56,7 +53,7 @@ def _describe(
         "version": 1,
         "hold_usd": format_cost(settings.CAM_BUDGET_HOLD_USD),
         "ingested": ingested,
-        "rates": _read_rates(now),
+        "rates": _describe_rates(now),
         "budgets": [
             {
                 "id": standing.budget.pk,
@@ -96,17 +93,10 @@ def _read_ingested() -> dict[str, int]:
     return dict(rows.values_list("name", "offset"))
 
 
-def _read_rates(now: datetime) -> dict[str, dict[str, str | None]]:
-    """Of the site's models, and those that answered this month; without those nobody knows."""
-    month = DayRange.of_month(now.date())
-    seen = DailyUsage.objects.filter(day__gte=month.first, is_answered=True)
-    models = {*settings.CAM_MODELS, *seen.values_list("model", flat=True).distinct()}
-    overrides = load_overrides()
-    found = {model: find_rates(model, now, overrides) for model in sorted(models)}
+def _describe_rates(now: datetime) -> dict[str, dict[str, str | None]]:
     return {
-        model: {kind: format_cost(getattr(rates, kind)) for kind in RATES}
-        for model, rates in found.items()
-        if rates
+        model: {kind: format_cost(getattr(rates, kind)) for kind in KINDS}
+        for model, rates in read_rates(now).items()
     }
 
 

@@ -6,12 +6,13 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple, Self, TypeVar
 
-from django.db.models import F, Sum, Value
+from django.db.models import F, Q, Sum, Value
 
+from metrics_app.budgets.rates import KINDS, assume_cost
 from metrics_app.forecast import window_start
 from metrics_app.models import Budget, BudgetPeriod, DailyUsage, HourlyUsage, Scope
 from metrics_app.models.rollups import UsageSums
-from metrics_app.pricing import COST_STEP_USD
+from metrics_app.pricing import COST_STEP_USD, Tokens
 from metrics_app.querysets import RollupQuerySet
 from metrics_app.ranges import DayRange
 
@@ -22,19 +23,30 @@ TARGETS: dict[str, Any] = {
     Scope.USER: F("user_id"),
     Scope.WORKSPACE: F("agent__workspace"),
 }
-SPENT = {"sum_steps": Sum("cost_steps"), "sum_unpriced": Sum("unpriced")}
+# Of a model either all calls of a day have a price or none, but for the day of a new price.
+IS_UNPRICED = Q(unpriced__gt=0, cost_steps=0)
+SPENT = {"sum_steps": Sum("cost_steps"), "sum_unpriced": Sum("unpriced")} | {
+    f"unpriced_{kind}": Sum(f"{kind}_tokens", filter=IS_UNPRICED) for kind in KINDS
+}
 
 
 class Spent(NamedTuple):
-    """`cost_usd` lacks the `unpriced` calls."""
+    """`cost_usd` contains what is assumed for the `unpriced` calls."""
 
     cost_usd: Decimal = Decimal(0)
     unpriced: int = 0
+    assumed_usd: Decimal = Decimal(0)
 
     @classmethod
-    def from_row(cls, row: dict[str, Any]) -> Self:
+    def from_row(cls, row: dict[str, Any], now: datetime) -> Self:
         """Build from a row that has `SPENT`, where sums over nothing are None."""
-        return cls(int(row["sum_steps"] or 0) * COST_STEP_USD, int(row["sum_unpriced"] or 0))
+        unpriced = int(row["sum_unpriced"] or 0)
+        assumed = Decimal(0)
+        if unpriced:
+            tokens = Tokens(**{kind: int(row[f"unpriced_{kind}"] or 0) for kind in KINDS})
+            assumed = assume_cost(tokens, now).quantize(COST_STEP_USD)
+        priced = int(row["sum_steps"] or 0) * COST_STEP_USD
+        return cls(priced + assumed, unpriced, assumed)
 
 
 def read_spent(budgets: Iterable[Budget], now: datetime) -> dict[int, Spent]:
@@ -45,7 +57,7 @@ def read_spent(budgets: Iterable[Budget], now: datetime) -> dict[int, Spent]:
         sums = _of(members, DailyUsage.objects.filter(day__gte=days.first, day__lt=days.end))
         rows: Any = sums.values(target=_target_of(members)).annotate(**SPENT)
         ids = {budget.target: budget.pk for budget in members}
-        found |= {ids[row["target"]]: Spent.from_row(row) for row in rows}
+        found |= {ids[row["target"]]: Spent.from_row(row, now) for row in rows}
     return found
 
 
@@ -59,15 +71,15 @@ def read_days(budgets: Iterable[Budget], now: datetime) -> dict[int, dict[date, 
         rows: Any = sums.values("day", target=_target_of(members)).annotate(**SPENT)
         ids = {budget.target: budget.pk for budget in members}
         for row in rows:
-            found.setdefault(ids[row["target"]], {})[row["day"]] = Spent.from_row(row)
+            found.setdefault(ids[row["target"]], {})[row["day"]] = Spent.from_row(row, now)
     return found
 
 
-def read_hours(budget: Budget, days: DayRange) -> dict[datetime, Decimal]:
+def read_hours(budget: Budget, days: DayRange, now: datetime) -> dict[datetime, Decimal]:
     """The cost of each hour of some days that had calls. One query."""
     sums = HourlyUsage.objects.filter(hour__gte=days.start_at, hour__lt=days.end_at)
     rows: Any = _of([budget], sums).values("hour").annotate(**SPENT)
-    return {row["hour"]: Spent.from_row(row).cost_usd for row in rows}
+    return {row["hour"]: Spent.from_row(row, now).cost_usd for row in rows}
 
 
 def _by_kind(budgets: Iterable[Budget]) -> Iterator[tuple[BudgetPeriod, list[Budget]]]:

@@ -98,6 +98,7 @@ def read_forecasts(budgets: Sequence[Budget], now: datetime) -> list[Standing]:
         total = Spent(
             sum((day_spent.cost_usd for day_spent in inside), Decimal(0)),
             sum(day_spent.unpriced for day_spent in inside),
+            sum((day_spent.assumed_usd for day_spent in inside), Decimal(0)),
         )
         costs = {day: day_spent.cost_usd for day, day_spent in by_day.items()}
         expected = forecast(costs, days, budget.limit_usd + added, now)

@@ -93,17 +93,26 @@ class Budgets:
 
     def estimate(self, body_bytes: int | None) -> Decimal:
         """What a call is held for before it is made; None is a body of unknown length."""
-        dearest = max((rates.input for rates in self.rates.values()), default=None)
-        if body_bytes is None or dearest is None:
+        if body_bytes is None or self._dearest is None:
             return self.hold_usd
-        return min(self.hold_usd, Decimal(body_bytes) / BYTES_A_TOKEN * dearest / MILLION)
+        input_usd = Decimal(body_bytes) / BYTES_A_TOKEN * self._dearest.input / MILLION
+        return min(self.hold_usd, input_usd)
 
     def cost_of(self, model: str | None, usage: Usage | None) -> Decimal:
-        """Of a call that has ended: nothing without usage, a whole hold without a known price."""
+        """Of a call that has ended: nothing without usage, the dearest price without a known one."""
         if usage is None:
             return Decimal(0)
-        rates = self.rates.get(model or "")
-        return self.hold_usd if rates is None else rates.cost_of(usage)
+        if rates := self.rates.get(model or "") or self._dearest:
+            return rates.cost_of(usage)
+        return self.hold_usd
+
+    @property
+    def _dearest(self) -> Rates | None:
+        if not self.rates:
+            return None
+        names = Rates.__dataclass_fields__
+        known = self.rates.values()
+        return Rates(**{name: max(getattr(rates, name) for rates in known) for name in names})
 
 
 def parse_budgets(raw: bytes) -> Budgets:

@@ -56,11 +56,21 @@ def test_it_starts_anew_at_midnight_of_utc(
     assert stand(make_budget(alice, period=period), at(moment)).spent.cost_usd == spent
 
 
-def test_unpriced_calls_are_counted_apart(make_budget, agent, make_record):
-    make_record(agent, cost_usd=None, is_unpriced=True)
+def test_unpriced_calls_count_at_the_dearest_known_price(make_budget, agent, make_record, settings):
+    settings.CAM_MODELS = ["claude-opus-5-5", "claude-haiku-4-5"]
+    tokens = {"input_tokens": 1000, "output_tokens": 100, "cache_read_tokens": 10_000}
+    make_record(agent, model="nobody-knows", cost_usd=None, is_unpriced=True, **tokens)
     make_record(agent, cost_usd=Decimal(1))
-    standing = stand(make_budget())
-    assert standing.spent == (1, 1)
+    assumed = Decimal("0.004") + Decimal("0.002") + Decimal("0.002")
+    assert stand(make_budget()).spent == (1 + assumed, 1, assumed)
+
+
+def test_unpriced_calls_count_for_nothing_where_no_price_is_known(
+    make_budget, agent, make_record, settings
+):
+    settings.CAM_MODELS = ["nobody-knows"]
+    make_record(agent, model="nobody-knows", cost_usd=None, is_unpriced=True)
+    assert stand(make_budget()).spent == (0, 1, 0)
 
 
 def test_top_ups_are_for_their_period(make_budget, alice):

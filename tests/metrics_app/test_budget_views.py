@@ -101,10 +101,11 @@ def test_it_shows_how_a_budget_stands(get, budget, spend, alice):
 
 
 def test_it_says_what_is_missing(get, budget, spend, agent, make_record, alice):
-    make_record(agent, cost_usd=None, is_unpriced=True)
+    unused = {"input_tokens": 0, "output_tokens": 0}
+    make_record(agent, model="nobody-knows", cost_usd=None, is_unpriced=True, **unused)
     spend("12")
     text = get(alice).text
-    assert "plus 1 unpriced call<" in text
+    assert "$0.00 of it assumed for 1 unpriced call<" in text
     assert "needs 3 days of data" in text
     assert "nothing</strong>, $2.0000 over" in text
     assert 'width="100" height="8"/><path' in text

@@ -126,12 +126,10 @@ def test_a_call_whose_line_is_not_on_disk_yet_counts(gate, set_budgets):
     assert status(gate) == 402
 
 
-def test_an_unknown_model_counts_as_a_hold(gate, set_budgets):
-    set_budgets({"spent_usd": "9.94"})
+def test_an_unknown_model_is_no_way_around_a_budget(gate, set_budgets):
+    set_budgets({"spent_usd": "9"})
     gate.hold(1, ALICE, 4)
-    gate.settle(1, model="nobody-knows", usage={}, written=written())
-    assert status(gate) is None
-    call(gate, 2, usage={"output_tokens": 600})
+    gate.settle(1, model="nobody-knows", usage=DOLLAR, written=written())
     assert status(gate) == 402
 
 

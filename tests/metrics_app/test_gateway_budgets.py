@@ -159,10 +159,17 @@ def test_a_count_beyond_all_measure_is_bounded():
     assert rates.cost_of({"input_tokens": 10**30}) == 400
 
 
-def test_without_a_rate_a_call_costs_a_hold_and_without_usage_nothing():
-    budgets = parse_budgets(make_file())
-    assert budgets.cost_of("nobody-knows", {"input_tokens": 1}) == Decimal("0.05")
-    assert budgets.cost_of(None, {}) == Decimal("0.05")
+def test_a_model_without_a_rate_costs_the_dearest_of_each_kind():
+    cheap = dict.fromkeys(RATES, "1") | {"output": "99"}
+    budgets = parse_budgets(make_file(rates={OPUS: RATES, "claude-haiku-4-5": cheap}))
+    usage = {"input_tokens": 1_000_000, "output_tokens": 1_000_000}
+    assert budgets.cost_of("nobody-knows", usage) == 4 + 99
+    assert budgets.cost_of(None, usage) == 4 + 99
+
+
+def test_without_any_rate_a_call_costs_a_hold_and_without_usage_nothing():
+    budgets = parse_budgets(make_file(rates={}))
+    assert budgets.cost_of(OPUS, {"input_tokens": 1}) == Decimal("0.05")
     assert budgets.cost_of(OPUS, None) == 0
 
 
