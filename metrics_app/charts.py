@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from heapq import nsmallest
 from typing import TypeVar
 
 MAX_SERIES = 8
@@ -70,8 +71,7 @@ def number_series(labels: Iterable[str]) -> tuple[Series, ...]:
 
 def pick_top(sums: Mapping[Key, int], limit: int = MAX_SERIES) -> list[Key]:
     """The keys of the largest sums, the largest first; those that are equal in a fixed order."""
-    ranked = sorted(sums, key=lambda key: (-sums[key], str(key)))
-    return ranked[:limit]
+    return nsmallest(limit, sums, key=lambda key: (-sums[key], str(key)))
 
 
 def stack(

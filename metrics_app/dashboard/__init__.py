@@ -53,7 +53,7 @@ class Dashboard:
 
 
 def make_dashboard(selection: DashboardSelection, viewer: User, now: datetime) -> Dashboard:
-    """At most 14 queries, whatever there is to show."""
+    """At most 15 queries, whatever there is to show."""
     days = selection.days or _all_days(selection, viewer, now)
     unit = Unit.fitting(days, selection.unit)
     usage = read_usage(selection, viewer, days, unit)

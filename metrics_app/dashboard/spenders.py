@@ -1,6 +1,6 @@
 """Who and what the money went to."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
@@ -21,14 +21,24 @@ TOP = 10
 Key = TypeVar("Key", bound=Hashable)
 
 
-class SessionSums(NamedTuple):
-    """What the calls of a session add up to; session 0 is that of calls outside of any."""
+class AgentSums(NamedTuple):
+    """What a user's calls with an agent add up to."""
 
     user_id: int
     agent_id: UUID
+    calls: int
+    steps: int
+
+
+class SessionSums(NamedTuple):
+    """What the calls of a session add up to."""
+
     session_id: int
     calls: int
     steps: int
+
+
+Row = TypeVar("Row", AgentSums, SessionSums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +87,31 @@ class TopSpenders:
 
 
 def rank_spenders(selection: DashboardSelection, viewer: User, days: DayRange) -> TopSpenders:
-    """Four queries: the sums, the agents, names of users and numbers of sessions."""
-    found = (
-        within(selection.daily(viewer), days)
-        .values_list("user_id", "agent_id", "session_id")
-        .annotate(calls=Sum("calls"), steps=Sum("cost_steps"))
-    )
-    rows = [
-        SessionSums(user_id, agent_id, session_id, int(calls), int(steps))
-        for user_id, agent_id, session_id, calls, steps in found
+    """Six queries: sums by agent and by session, where agents work, names of agents, users, sessions.
+
+    Sessions are many: they are summed without their agent, which only those at the top need.
+    """
+    rows = within(selection.daily(viewer), days)
+    by_agent = [
+        AgentSums(user_id, agent_id, int(calls), int(steps))
+        for user_id, agent_id, calls, steps in rows.values_list("user_id", "agent_id").annotate(
+            calls=Sum("calls"), steps=Sum("cost_steps")
+        )
     ]
-    of_sessions = [row for row in rows if row.session_id]
+    by_session = [
+        SessionSums(session_id, int(calls), int(steps))
+        for session_id, calls, steps in rows.exclude(session_id=0)
+        .values_list("session_id")
+        .annotate(calls=Sum("calls"), steps=Sum("cost_steps"))
+    ]
     workspaces = dict(selection.agents(viewer).values_list("pk", "workspace"))
-    users = _rank(rows, lambda row: row.user_id)
-    agents = _rank(rows, lambda row: row.agent_id)
-    sessions = _rank(of_sessions, lambda row: (row.agent_id, row.session_id))
-    places = _rank(rows, lambda row: workspaces.get(row.agent_id, ""))
-    agent_ids = {*agents, *(agent_id for agent_id, _ in sessions)}
-    known = Agent.objects.select_related("owner").in_bulk(agent_ids)
+    users = _rank(by_agent, lambda row: row.user_id)
+    agents = _rank(by_agent, lambda row: row.agent_id)
+    places = _rank(by_agent, lambda row: workspaces.get(row.agent_id, ""))
+    sessions = _rank(by_session, lambda row: row.session_id)
+    known = Agent.objects.select_related("owner").in_bulk(agents)
     names = dict(User.objects.filter(pk__in=users).values_list("pk", "username"))
-    numbers = dict(
-        AgentSession.objects.filter(pk__in=[session_id for _, session_id in sessions])
-        .order_by()
-        .values_list("pk", "number")
-    )
+    numbered = AgentSession.objects.select_related("agent__owner").in_bulk(sessions)
     return TopSpenders(
         users=tuple(
             Spender(names[user_id], spent, key=names[user_id]) for user_id, spent in users.items()
@@ -111,14 +122,15 @@ def rank_spenders(selection: DashboardSelection, viewer: User, days: DayRange) -
             for agent_id, spent in agents.items()
         ),
         sessions=tuple(
-            _name_agent(known[agent_id], viewer, spent, number=numbers.get(session_id))
-            for (agent_id, session_id), spent in sessions.items()
+            _name_agent(session.agent, viewer, spent, number=session.number)
+            for session_id, spent in sessions.items()
+            if (session := numbered.get(session_id))
         ),
-        session_costs=_cost_of_sessions(of_sessions),
+        session_costs=_cost_of_sessions(by_session),
     )
 
 
-def _rank(rows: Sequence[SessionSums], key_of: Callable[[SessionSums], Key]) -> dict[Key, Spent]:
+def _rank(rows: Iterable[Row], key_of: Callable[[Row], Key]) -> dict[Key, Spent]:
     calls: dict[Key, int] = {}
     steps: dict[Key, int] = {}
     for row in rows:
@@ -149,8 +161,10 @@ def _name_agent(
 
 
 def _cost_of_sessions(rows: Iterable[SessionSums]) -> SessionCosts:
-    steps: dict[int, int] = {}
-    for row in rows:
-        steps[row.session_id] = steps.get(row.session_id, 0) + row.steps
-    costs = [value * COST_STEP_USD for value in steps.values()]
-    return SessionCosts(len(costs), percentile(costs, 50), percentile(costs, 95))
+    steps = [row.steps for row in rows]
+    median, p95 = (percentile(steps, percent) for percent in (50, 95))
+    return SessionCosts(len(steps), _to_usd(median), _to_usd(p95))
+
+
+def _to_usd(steps: int | None) -> Decimal | None:
+    return None if steps is None else steps * COST_STEP_USD

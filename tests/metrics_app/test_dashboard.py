@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 14, 40, tzinfo=UTC)
 TODAY = NOW.date()
 WEEK = Preset.WEEK.days(TODAY)
-QUERIES = 12
+QUERIES = 13
 
 
 @pytest.fixture

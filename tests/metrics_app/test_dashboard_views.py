@@ -194,8 +194,8 @@ def test_queries_do_not_grow_with_agents(
         agent = make_agent(alice, f"agent {number}")
         spend(agent, session=agent.sessions.create(number=1))
     client.force_login(alice)
-    # Session and user, three for the choices, two for the version, the dashboard's twelve, two of budgets.
-    with django_assert_num_queries(21):
+    # Session and user, three for the choices, two for the version, the dashboard's thirteen, two of budgets.
+    with django_assert_num_queries(22):
         client.get(reverse("metrics_home"))
 
 
