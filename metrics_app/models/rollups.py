@@ -53,12 +53,14 @@ class UsageSums(Rollup):
 
 
 class HourlyUsage(UsageSums):
+    """Its constraint is also the index for sums by hour and model, and has their order."""
+
     hour = models.DateTimeField(help_text="When it began, UTC.")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["hour", "agent", "session_id", "model", "is_answered", "user"],
+                fields=["hour", "model", "agent", "session_id", "is_answered", "user"],
                 name="hourly_usage_once",
             )
         ]
@@ -72,12 +74,14 @@ class HourlyUsage(UsageSums):
 
 
 class DailyUsage(UsageSums):
+    """As `HourlyUsage`."""
+
     day = models.DateField(help_text="UTC.")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["day", "agent", "session_id", "model", "is_answered", "user"],
+                fields=["day", "model", "agent", "session_id", "is_answered", "user"],
                 name="daily_usage_once",
             )
         ]
