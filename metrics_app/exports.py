@@ -1,28 +1,34 @@
-"""The ledger as files: every call as CSV or JSON Lines, a report as JSON.
+"""The ledger as files: every call as CSV or JSON Lines, every turn as CSV, a report as JSON.
 
-Calls are read a bounded portion at a time, a short query each: a slow reader holds neither memory
+Rows are read a bounded portion at a time, a short query each: a slow reader holds neither memory
 nor the database.
 """
 
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from metrics_app.ledger import Report
-from metrics_app.querysets import UsageRecordQuerySet, UsageTotals
+from metrics_app.querysets import UsageTotals
 
 ROWS_A_PORTION = 1000
 # What a spreadsheet would take for the start of a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+NEGATIVE_NUMBER = re.compile(r"-[0-9]+(?:\.[0-9]+)?")
 
-COLUMNS = {
+# `id` and `time` give the order of a file. The names of its columns, and where a row has them.
+Columns = Mapping[str, str]
+
+COLUMNS: Columns = {
     "id": "pk",
     "time": "started_at",
     "user": "user__username",
@@ -60,6 +66,22 @@ COLUMNS = {
     "message_id": "message_id",
     "request_id": "request_id",
 }
+TURN_COLUMNS: Columns = {
+    "id": "pk",
+    "time": "ended_at",
+    "user": "agent__owner__username",
+    "workspace": "agent__workspace",
+    "agent": "agent__name",
+    "agent_id": "agent_id",
+    "session": "session__number",
+    "turn": "turn",
+    "event": "result_seq",
+    "cli_cost_usd": "cli_cost_usd",
+    "our_cost_usd": "our_cost_usd",
+    "difference_usd": "difference_usd",
+    "is_flagged": "is_flagged",
+    "reason": "reason",
+}
 
 Row = dict[str, Any]
 
@@ -69,33 +91,39 @@ def format_cost(cost: Decimal | None) -> str | None:
     return None if cost is None else f"{cost.normalize():f}"
 
 
-def read_rows(records: UsageRecordQuerySet) -> list[Row]:
-    """The calls with plain values: UTC times in ISO 8601, costs as text. One query."""
-    rows = [
-        dict(zip(COLUMNS, values, strict=True)) for values in records.values_list(*COLUMNS.values())
+def read_rows(found: QuerySet[Any], columns: Columns = COLUMNS) -> list[Row]:
+    """The rows with plain values: UTC times in ISO 8601, costs as text. One query."""
+    return [
+        dict(zip(columns, map(make_plain, values), strict=True))
+        for values in found.values_list(*columns.values())
     ]
-    for row in rows:
-        row["time"] = row["time"].astimezone(UTC).isoformat(timespec="microseconds")
-        row["agent_id"] = str(row["agent_id"])
-        row["cost_usd"] = format_cost(row["cost_usd"])
-    return rows
 
 
-def read_portion(records: UsageRecordQuerySet, last: Row | None) -> list[Row]:
-    """The next calls after `last` in the order of time."""
+def make_plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat(timespec="microseconds")
+        case Decimal():
+            return format_cost(value)
+        case UUID():
+            return str(value)
+    return value
+
+
+def read_portion(found: QuerySet[Any], last: Row | None, columns: Columns = COLUMNS) -> list[Row]:
+    """The next rows after `last` in the order of time."""
+    time = columns["time"]
     if last is not None:
-        records = records.filter(
-            Q(started_at__gt=last["time"]) | Q(started_at=last["time"], pk__gt=last["id"]),
-            started_at__gte=last["time"],
-        )
-    return read_rows(records.order_by("started_at", "pk")[:ROWS_A_PORTION])
+        is_later = Q((f"{time}__gt", last["time"])) | Q((time, last["time"]), pk__gt=last["id"])
+        found = found.filter(is_later, (f"{time}__gte", last["time"]))
+    return read_rows(found.order_by(time, "pk")[:ROWS_A_PORTION], columns)
 
 
-async def stream_csv(records: UsageRecordQuerySet) -> AsyncIterator[str]:
+async def stream_csv(found: QuerySet[Any], columns: Columns = COLUMNS) -> AsyncIterator[str]:
     """CSV with a line of headings, a portion of rows at a time."""
-    yield to_csv([list(COLUMNS)])
+    yield to_csv([list(columns)])
     last: Row | None = None
-    while rows := await sync_to_async(read_portion)(records, last):
+    while rows := await sync_to_async(read_portion)(found, last, columns):
         yield to_csv([list(row.values()) for row in rows])
         last = rows[-1]
 
@@ -111,7 +139,7 @@ def make_cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
+        return value if NEGATIVE_NUMBER.fullmatch(value) else f"'{value}"
     return value
 
 

@@ -45,9 +45,7 @@ class ReportForm(forms.Form):
         self.fields["from"] = day_field("From (UTC)")
         self.fields["to"] = day_field("Until, not included")
         if viewer.is_staff:
-            self.fields["user"] = forms.ChoiceField(
-                choices=[("", "Everyone"), *_usernames()], required=False
-            )
+            self.fields["user"] = user_field()
 
     def clean(self) -> None:
         if self.month_problem:
@@ -73,9 +71,7 @@ class ReportForm(forms.Form):
     @property
     def whose(self) -> str:
         """For names of files."""
-        if self.viewer.is_staff:
-            return self.selection.username or "everyone"
-        return self.viewer.get_username()
+        return name_owner(self.viewer, self.selection.username)
 
 
 class CostMailForm(PreferenceForm):
@@ -94,6 +90,14 @@ def day_field(label: str, *, required: bool = True) -> forms.DateField:
     )
 
 
-def _usernames() -> list[tuple[str, str]]:
+def user_field() -> forms.ChoiceField:
+    """For staff. One query."""
     names = User.objects.order_by("username").values_list("username", flat=True)
-    return [(name, name) for name in names]
+    return forms.ChoiceField(
+        choices=[("", "Everyone"), *((name, name) for name in names)], required=False
+    )
+
+
+def name_owner(viewer: User | AnonymousUser, username: str | None) -> str:
+    """Whose a file is that the viewer asks for."""
+    return (username or "everyone") if viewer.is_staff else viewer.get_username()

@@ -17,7 +17,7 @@ from metrics_app.pricing import COST_STEP_USD
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from metrics_app.models import UsageRecord  # noqa: F401, named in a string
+    from metrics_app.models import TurnCost, UsageRecord  # noqa: F401, named in strings
 
 
 STEPS_A_USD = int(1 / COST_STEP_USD)
@@ -61,12 +61,40 @@ class UsageTotals:
         return cls(**values)
 
 
-# Costs are summed as whole steps: SQLite sums Decimals in binary, and loses the last digits.
+@dataclass(frozen=True, slots=True)
+class TurnTotals:
+    """Sums over turns. The figures are of the turns that have both, so that they add up."""
+
+    turns: int
+    compared: int
+    flagged: int
+    with_both: int
+    our_cost_usd: Decimal
+    cli_cost_usd: Decimal
+
+    @property
+    def difference_usd(self) -> Decimal:
+        return self.our_cost_usd - self.cli_cost_usd
+
+    @property
+    def pending(self) -> int:
+        return self.turns - self.compared
+
+    @property
+    def without_figure(self) -> int:
+        return self.compared - self.with_both
+
+
+def _steps_of(name: str) -> Cast:
+    """SQLite sums Decimals in binary, and loses the last digits: whole steps are exact."""
+    return Cast(Round(F(name) * STEPS_A_USD), BigIntegerField())
+
+
 SUMS = {
     "sum_calls": Count("pk", filter=~Q(kind="count_tokens")),
     "sum_unpriced": Count("pk", filter=Q(is_unpriced=True)),
     "sum_estimated": Count("pk", filter=Q(is_estimated=True)),
-    "sum_cost_usd": Sum(Cast(Round(F("cost_usd") * STEPS_A_USD), BigIntegerField())),
+    "sum_cost_usd": Sum(_steps_of("cost_usd")),
 } | {
     f"sum_{name}": Sum(name)
     for name in (
@@ -114,6 +142,34 @@ class UsageRecordQuerySet(OwnedQuerySet["UsageRecord"]):
 
     def totals(self) -> UsageTotals:
         return UsageTotals.from_row(self.order_by().aggregate(**SUMS))
+
+
+class TurnCostQuerySet(OwnedQuerySet["TurnCost"]):
+    def of_user(self, user: "User | AnonymousUser") -> Self:
+        return self.filter(agent__owner_id=user.pk)
+
+    def totals(self) -> TurnTotals:
+        """One query. Dollars and steps apart: a CLI may claim so much that steps overflow."""
+        figures = ("our_cost_usd", "cli_cost_usd")
+        has_both = Q(difference_usd__isnull=False)
+        sums = self.order_by().aggregate(
+            turns=Count("pk"),
+            compared=Count("pk", filter=Q(our_cost_usd__isnull=False)),
+            flagged=Count("pk", filter=Q(is_flagged=True)),
+            with_both=Count("pk", filter=has_both),
+            **{
+                f"{name}_dollars": Sum(_steps_of(name) / STEPS_A_USD, filter=has_both)
+                for name in figures
+            },
+            **{
+                f"{name}_rest": Sum(_steps_of(name) % STEPS_A_USD, filter=has_both)
+                for name in figures
+            },
+        )
+        for name in figures:
+            dollars, rest = sums.pop(f"{name}_dollars") or 0, sums.pop(f"{name}_rest") or 0
+            sums[name] = int(dollars) + int(rest) * COST_STEP_USD
+        return TurnTotals(**sums)
 
 
 class RollupQuerySet(OwnedQuerySet[M]):

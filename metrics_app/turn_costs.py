@@ -15,8 +15,11 @@ from django.db.models import Count, Q, Sum
 
 from metrics_app.models import TurnCost, UsageRecord
 from metrics_app.pricing import COST_STEP_USD
+from metrics_app.querysets import TurnCostQuerySet
 
 MAX_TURNS_PER_RUN = 100
+MAX_DAYS = 3650
+DEFAULT_DAYS = 7
 # The gateway writes a call when its answer ends, and the ingest comes by twice a second.
 SETTLES_AFTER = timedelta(seconds=5)
 # Turns that do not agree get a last look: rows may have come late.
@@ -36,6 +39,13 @@ class _Calls:
     cut_usd: Decimal
     unpriced: int
     overridden: int
+
+
+def settled_turns(days: int, now: datetime) -> TurnCostQuerySet:
+    """Turns that ended in the last days, but for those whose calls may still be on their way."""
+    return TurnCost.objects.filter(
+        ended_at__gte=now - timedelta(days=days), ended_at__lte=now - SETTLES_AFTER
+    )
 
 
 def compare_due_turns(now: datetime) -> None:

@@ -1,12 +1,23 @@
 from django.urls import path
 
-from metrics_app.views import budgets, home, mails, operators, reports
+from metrics_app.views import budgets, home, mails, operators, reconciliation, reports
 
 urlpatterns = [
     path("metrics/", home.metrics_home, name="metrics_home"),
     path("metrics/reports/", reports.metrics_reports, name="metrics_reports"),
     path("metrics/reports/calls.csv", reports.metrics_calls_csv, name="metrics_calls_csv"),
     path("metrics/reports/report.json", reports.metrics_report_json, name="metrics_report_json"),
+    path(
+        "metrics/reconciliation/",
+        reconciliation.metrics_reconciliation,
+        name="metrics_reconciliation",
+    ),
+    path(
+        "metrics/reconciliation/turns.csv",
+        reconciliation.metrics_turns_csv,
+        name="metrics_turns_csv",
+    ),
+    path("metrics/reconciliation/<int:turn_id>/", reconciliation.metrics_turn, name="metrics_turn"),
     path("metrics/mails/", mails.metrics_mails, name="metrics_mails"),
     path("metrics/mails/choose/", mails.metrics_mails_choose, name="metrics_mails_choose"),
     path("metrics/mails/send/", mails.metrics_mails_send, name="metrics_mails_send"),

@@ -29,7 +29,7 @@ class Request(HttpRequest):
     htmx: HtmxDetails
 
 
-SignedInView = Callable[Concatenate[Request, P], HttpResponse]
+SignedInView = Callable[Concatenate[Request, P], HttpResponseBase]
 
 
 def signed_in(view: SignedInView[P]) -> Callable[Concatenate[Request, P], HttpResponseBase]:

@@ -13,7 +13,12 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from agents.models import Agent
-from metrics_app.dashboard.selection import DashboardSelection, SeriesBy, agents_in_ledger
+from metrics_app.dashboard.selection import (
+    DashboardSelection,
+    SeriesBy,
+    agents_in_ledger,
+    name_agent,
+)
 from metrics_app.forms import day_field
 from metrics_app.models import DailyUsage
 from metrics_app.presets import MAX_DAYS_BY_HOUR, Preset, Unit
@@ -228,7 +233,7 @@ class DashboardForm(forms.Form):
     def chips(self) -> list[Chip]:
         names = {name: str(self.cleaned_data.get(name) or "") for name in NARROWING}
         if self.chosen_agent:
-            names["agent"] = self._name_agent(self.chosen_agent)
+            names["agent"] = name_agent(self.chosen_agent, self.viewer)
         chips = [
             Chip(name.capitalize(), text, self.link(**{name: ""}))
             for name, text in names.items()
@@ -250,7 +255,7 @@ class DashboardForm(forms.Form):
         newest = list(agents.select_related("owner").order_by("-created_at")[:MAX_CHOICES])
         if self.chosen_agent and self.chosen_agent not in newest:
             newest.append(self.chosen_agent)
-        named = [(str(agent.pk), self._name_agent(agent)) for agent in newest]
+        named = [(str(agent.pk), name_agent(agent, self.viewer)) for agent in newest]
         self._offer("workspace", "All workspaces", _as_choices(places[:MAX_CHOICES]))
         self._offer("agent", "All agents", named)
         self._offer("model", "All models", _as_choices(_first_models(self.viewer)))
@@ -262,12 +267,6 @@ class DashboardForm(forms.Form):
             choices.append((chosen, chosen))
         widget: Any = self.fields[name].widget
         widget.choices = [("", everything), *choices]
-
-    def _name_agent(self, agent: Agent) -> str:
-        name = (
-            f"{agent.name} ({agent.owner.get_username()})" if self.viewer.is_staff else agent.name
-        )
-        return f"{name}, deleted" if agent.deleted_at else name
 
 
 def _first_models(viewer: User) -> list[str]:

@@ -85,6 +85,12 @@ def agents_in_ledger(viewer: User) -> QuerySet[Agent]:
     return agents if viewer.is_staff else agents.filter(owner_id=viewer.pk)
 
 
+def name_agent(agent: Agent, viewer: User) -> str:
+    """Among others; staff see those of many owners."""
+    name = f"{agent.name} ({agent.owner.get_username()})" if viewer.is_staff else agent.name
+    return f"{name}, deleted" if agent.deleted_at else name
+
+
 def within(rows: OwnedQuerySet[M], days: DayRange) -> OwnedQuerySet[M]:
     """Rows of days."""
     return rows.filter(day__gte=days.first, day__lt=days.end)

@@ -1,6 +1,7 @@
 from django.db import models
 
 from agents.models import Agent, AgentSession
+from metrics_app.querysets import TurnCostQuerySet
 
 
 class TranscriptCursor(models.Model):
@@ -91,6 +92,8 @@ class TurnCost(models.Model):
     due_at = models.DateTimeField(
         null=True, blank=True, db_index=True, help_text="When it is compared next."
     )
+
+    objects = TurnCostQuerySet.as_manager()
 
     class Meta:
         ordering = ["-ended_at"]

@@ -1,22 +1,16 @@
 from datetime import UTC, date
 
 from django.contrib.auth.decorators import login_required
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBadRequest,
-    JsonResponse,
-    StreamingHttpResponse,
-)
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_safe
 
 from metrics_app.exports import describe_report, stream_csv
 from metrics_app.forms import ReportForm
 from metrics_app.ledger import Grouping
+from metrics_app.views.files import as_file, refuse_file
 
 
 @login_required
@@ -41,10 +35,10 @@ def metrics_calls_csv(request: HttpRequest) -> HttpResponseBase:
     """Every call of a report, a line each."""
     form = ReportForm(request.GET, request.user, _today())
     if not form.is_valid():
-        return _refuse(form)
+        return refuse_file(form)
     calls = stream_csv(form.selection.records(request.user))
     response = StreamingHttpResponse(calls, content_type="text/csv; charset=utf-8")
-    return _as_file(response, form, what="calls", extension="csv")
+    return as_file(response, _name_file("calls", form, "csv"))
 
 
 @login_required
@@ -52,25 +46,14 @@ def metrics_calls_csv(request: HttpRequest) -> HttpResponseBase:
 def metrics_report_json(request: HttpRequest) -> HttpResponseBase:
     form = ReportForm(request.GET, request.user, _today())
     if not form.is_valid():
-        return _refuse(form)
+        return refuse_file(form)
     response = JsonResponse(describe_report(form.selection.report(request.user)))
-    return _as_file(response, form, what="report", extension="json")
+    return as_file(response, _name_file("report", form, "json"))
 
 
 def _today() -> date:
     return timezone.now().astimezone(UTC).date()
 
 
-def _refuse(form: ReportForm) -> HttpResponse:
-    """A file of something else than what was asked for would mislead."""
-    return HttpResponseBadRequest(form.errors.as_text(), content_type="text/plain; charset=utf-8")
-
-
-def _as_file(
-    response: HttpResponseBase, form: ReportForm, *, what: str, extension: str
-) -> HttpResponseBase:
-    """Have the answer saved under a name such as `cam-calls-alice-2026-11.csv`."""
-    name = f"cam-{what}-{form.whose}-{form.selection.days.slug}.{extension}"
-    response["Content-Disposition"] = content_disposition_header(True, name)
-    response["Cache-Control"] = "private, no-store"
-    return response
+def _name_file(what: str, form: ReportForm, extension: str) -> str:
+    return f"cam-{what}-{form.whose}-{form.selection.days.slug}.{extension}"

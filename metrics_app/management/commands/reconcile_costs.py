@@ -1,5 +1,4 @@
 from argparse import ArgumentParser, ArgumentTypeError
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -7,9 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from metrics_app.models import TurnCost
-from metrics_app.turn_costs import SETTLES_AFTER, compare
-
-MAX_DAYS = 3650
+from metrics_app.turn_costs import DEFAULT_DAYS, MAX_DAYS, compare, settled_turns
 
 
 class Command(BaseCommand):
@@ -19,15 +16,17 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--days", type=parse_days, default=7, help="how far back (default 7)")
+        parser.add_argument(
+            "--days",
+            type=parse_days,
+            default=DEFAULT_DAYS,
+            help=f"how far back (default {DEFAULT_DAYS})",
+        )
 
     def handle(self, *_args: Any, days: int, **_options: Any) -> None:
         now = timezone.now()
-        turns = TurnCost.objects.select_related("agent").filter(
-            ended_at__gte=now - timedelta(days=days), ended_at__lte=now - SETTLES_AFTER
-        )
         count = flagged = 0
-        for turn in turns.order_by("ended_at", "pk").iterator(chunk_size=500):
+        for turn in settled_turns(days, now).order_by("ended_at", "pk").iterator(chunk_size=500):
             compare(turn, now)
             count += 1
             if turn.is_flagged:

@@ -1,0 +1,1 @@
+"""The page that shows each turn's cost beside the CLI's own figure."""
