@@ -6,6 +6,7 @@
 
   const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
   const money = (value) => {
+    if (value < 0) return `-${money(-value)}`;
     if (value >= 10_000) return `$${compact.format(value)}`;
     const digits = value === 0 || value >= 100 ? 0 : value >= 1 ? 2 : Math.min(10, 1 - Math.floor(Math.log10(value)));
     return `$${value.toFixed(digits)}`;
