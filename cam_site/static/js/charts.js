@@ -92,6 +92,7 @@
     chart.data.labels = labels;
     chart.data.datasets = series.map((fresh) => Object.assign(known.get(fresh.label) ?? {}, fresh));
     chart.totals = totals;
+    chart.canvas.setAttribute("aria-label", `${figure.querySelector("figcaption").textContent}: the table below has the numbers`);
     showLegend(figure, chart);
     paint(figure, chart);
     chart.update();
@@ -149,9 +150,8 @@
     legend.className = "chart-legend";
     box.className = "chart-canvas";
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `${figure.querySelector("figcaption").textContent}: the table below has the numbers`);
+    if (!picture.hasChildNodes()) figure.querySelector("details").open = false;
     picture.replaceChildren(legend, box);
-    figure.querySelector("details").open = false;
     const chart = new Chart(canvas, {
       type: kind === "line" ? "line" : "bar",
       data: { labels: [], datasets: [] },
@@ -187,7 +187,7 @@
   matchMedia("print").addEventListener("change", repaint);
   addEventListener("beforeprint", () => charts.forEach((chart) => chart.resize()));
   addEventListener("afterprint", () => charts.forEach((chart) => chart.resize()));
-  document.addEventListener("htmx:afterSettle", drawAll);
+  document.addEventListener("htmx:afterSwap", drawAll);
   document.addEventListener("htmx:historyRestore", drawAll);
   drawAll();
 })();
