@@ -107,7 +107,7 @@ class DailyLatency(Rollup):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["day", "agent", "model", "user"], name="daily_latency_once"
+                fields=["day", "model", "agent", "user"], name="daily_latency_once"
             )
         ]
         indexes = [
