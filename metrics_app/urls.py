@@ -1,12 +1,13 @@
 from django.urls import path
 
-from metrics_app.views import budgets, home, mails, operators, reconciliation, reports
+from metrics_app.views import budgets, home, mails, operators, prices, reconciliation, reports
 
 urlpatterns = [
     path("metrics/", home.metrics_home, name="metrics_home"),
     path("metrics/reports/", reports.metrics_reports, name="metrics_reports"),
     path("metrics/reports/calls.csv", reports.metrics_calls_csv, name="metrics_calls_csv"),
     path("metrics/reports/report.json", reports.metrics_report_json, name="metrics_report_json"),
+    path("metrics/prices/", prices.metrics_prices, name="metrics_prices"),
     path(
         "metrics/reconciliation/",
         reconciliation.metrics_reconciliation,

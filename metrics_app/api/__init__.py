@@ -4,7 +4,6 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse
 from django.utils import timezone
@@ -17,9 +16,9 @@ from metrics_app.api.schemas import BudgetList, CallFilter, PriceList, ReportFil
 from metrics_app.budgets.standing import Standing, read_forecasts
 from metrics_app.exports import describe_report, format_cost, read_rows
 from metrics_app.ledger import Selection
+from metrics_app.model_prices import read_prices
 from metrics_app.models import Budget, UsageRecord
-from metrics_app.overrides import load_overrides
-from metrics_app.price_list import Rates, find_rates
+from metrics_app.price_list import Rates
 from metrics_app.querysets import UsageRecordQuerySet
 from metrics_app.ranges import start_of
 
@@ -102,15 +101,8 @@ def summarise(request: ApiRequest, asked: Query[ReportFilter]) -> dict[str, Any]
 )
 def show_pricing(request: ApiRequest) -> dict[str, Any]:
     now = timezone.now()
-    seen = UsageRecord.objects.visible_to(request.auth).exclude(model="").order_by()
-    models = {*settings.CAM_MODELS, *seen.values_list("model", flat=True).distinct()}
-    overrides = load_overrides()
-    return {
-        "at": now,
-        "prices": [
-            describe_rates(model, find_rates(model, now, overrides)) for model in sorted(models)
-        ],
-    }
+    prices = read_prices(request.auth, now)
+    return {"at": now, "prices": [describe_rates(price.model, price.rates) for price in prices]}
 
 
 def describe_rates(model: str, rates: Rates | None) -> dict[str, Any]:
