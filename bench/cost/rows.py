@@ -14,19 +14,21 @@ from metrics_app.pricing import COST_STEP_USD, PRICE_VERSION
 
 HAIKU = "claude-haiku-4-5"
 MODELS = (*MAIN_MODELS, HAIKU)
+# One session in so many tries a model that has no price yet.
+PREVIEW_SESSIONS = 400
 UNPRICED_MODEL = "claude-next-preview"
 SIDE_CALLS = 0.12
 MAX_CONTEXT = 150_000
 TOOLS = ("Bash", "Read", "Edit", "Grep", "Write", "Task", "")
 
 # How calls end, in thousandths: the rest is answered.
-ENDS = {"429": 8, "529": 4, "500": 1, "lost": 1, "cut": 3, "unpriced": 1, "count_tokens": 5}
+ENDS = {"429": 8, "529": 4, "500": 1, "lost": 1, "cut": 3, "count_tokens": 5}
 END_NAMES = [name for name, share in ENDS.items() for _ in range(share)]
 ERRORS = {"429": "rate_limit_error", "529": "overloaded_error", "500": "api_error"}
 
 
 class Call(NamedTuple):
-    """`end` is empty for an answered one, else one of `ENDS`."""
+    """`end` is empty for an answered one, else one of `ENDS`, or "unpriced"."""
 
     session: Session
     attempt_id: UUID
@@ -140,7 +142,7 @@ def calls_of(session: Session, rates: Rates) -> Iterator[Call]:
         thousandth = int(dice.random() * 1000)
         end = END_NAMES[thousandth] if thousandth < len(END_NAMES) else ""
         turn = number // 12 + 1
-        if end not in ("", "cut", "unpriced"):
+        if end not in ("", "cut"):
             yield Call(session, attempt_id, at, end, turn, "", session.agent.model)
             continue
         is_aside = dice.random() < SIDE_CALLS
@@ -155,8 +157,8 @@ def calls_of(session: Session, rates: Rates) -> Iterator[Call]:
             tokens = (int(dice.uniform(2, 14)), 0 if is_hour else added, added * is_hour, context)
             context += added
         output = 1 if end == "cut" else int(dice.expovariate(1 / 350)) + 12
-        if end == "unpriced":
-            model = UNPRICED_MODEL
+        if session.id % PREVIEW_SESSIONS == 0 and not (is_aside or end):
+            end, model = "unpriced", UNPRICED_MODEL
         first_byte_ms = round(dice.lognormvariate(7.1, 0.4), 3)
         yield Call(
             session, attempt_id, at, end, turn, TOOLS[thousandth % len(TOOLS)], model,
