@@ -10,10 +10,9 @@ from metrics_app.pricing import (
     Override,
     PricedUsage,
     Tokens,
-    UsageReading,
     price,
-    read_usage,
 )
+from metrics_app.raw_usage import UsageReading, read_usage
 from metrics_app.spool import SpoolLine, clean_text
 
 NOTHING_OWED = PricedUsage(None)
@@ -67,10 +66,41 @@ def _assess_usage(
         is_batch=service_tier == "batch" or line.kind == "batches",
         overrides=overrides,
     )
+    priced = _add_advice(priced, line, reading, inference_geo, overrides)
     problems = tuple(f"usage.{name}" for name in (*reading.clamped, *reading.refused))
     return Assessment(
         reading.tokens, _doubt(priced, line, reading), service_tier, speed, inference_geo, problems
     )
+
+
+def _add_advice(
+    priced: PricedUsage,
+    line: SpoolLine,
+    reading: UsageReading,
+    inference_geo: str,
+    overrides: Iterable[Override],
+) -> PricedUsage:
+    """With what advisors used, at standard speed. Without the price of one, the sum has none."""
+    for advice in reading.advice:
+        added = price(
+            [advice.tokens],
+            advice.model,
+            line.started_at,
+            inference_geo=inference_geo,
+            overrides=overrides,
+        )
+        priced = replace(
+            priced,
+            cost_usd=_add(priced.cost_usd, added.cost_usd),
+            is_unpriced=priced.is_unpriced or added.is_unpriced,
+            is_estimated=priced.is_estimated or added.is_estimated,
+            is_override=priced.is_override or added.is_override,
+        )
+    return priced
+
+
+def _add(known: Decimal | None, more: Decimal | None) -> Decimal | None:
+    return None if known is None or more is None else known + more
 
 
 def _doubt(priced: PricedUsage, line: SpoolLine, reading: UsageReading) -> PricedUsage:

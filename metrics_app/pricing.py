@@ -5,7 +5,7 @@ dates, need no network. An unknown price is None, never 0.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +18,6 @@ from genai_prices import Usage, calc_price
 COST_STEP_USD = Decimal("1e-10")
 TOKENS_A_PRICE = 1_000_000
 US_INFERENCE_FACTOR = Decimal("1.1")
-MAX_COUNT = 100_000_000
 PRICE_VERSION = f"genai-prices {version('genai-prices')}"
 
 
@@ -44,24 +43,6 @@ class Tokens:
 
     def __add__(self, other: "Tokens") -> "Tokens":
         return Tokens(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
-
-
-@dataclass(frozen=True, slots=True)
-class UsageReading:
-    """A raw usage object, understood.
-
-    `parts` holds the call itself and then each compaction, priced one by one, as price tiers go by
-    the size of one request. `clamped` names negative numbers, taken as 0; `refused` those that mean
-    nothing.
-    """
-
-    parts: tuple[Tokens, ...]
-    clamped: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
-
-    @property
-    def tokens(self) -> Tokens:
-        return sum(self.parts[1:], self.parts[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,72 +84,6 @@ class Override:
             + tokens.cache_read * self.cache_read
         )
         return cost * self.multiplier / TOKENS_A_PRICE
-
-
-class _Counts:
-    """Takes counts out of untrusted JSON and remembers which were wrong."""
-
-    def __init__(self) -> None:
-        self.clamped: list[str] = []
-        self.refused: list[str] = []
-
-    def take(self, source: Any, name: str) -> int:
-        value = source.get(name) if isinstance(source, Mapping) else None
-        if value is None:
-            return 0
-        if type(value) is not int or value > MAX_COUNT:
-            self.refused.append(name)
-            return 0
-        if value < 0:
-            self.clamped.append(name)
-            return 0
-        return value
-
-
-def read_usage(raw: Mapping[str, Any]) -> UsageReading:
-    """Understand the usage of one call, whatever its fields hold.
-
-    The top-level counts leave compactions out, so those are added as parts of their own.
-    """
-    counts = _Counts()
-    iterations = raw.get("iterations")
-    compactions = [
-        one
-        for one in (iterations if isinstance(iterations, list) else ())
-        if isinstance(one, Mapping) and one.get("type") == "compaction"
-    ]
-    parts = tuple(_read_part(part, counts) for part in (raw, *compactions))
-    return UsageReading(parts, tuple(counts.clamped), tuple(counts.refused))
-
-
-def _read_part(raw: Mapping[str, Any], counts: _Counts) -> Tokens:
-    written_5m, written_1h = _read_cache_writes(raw, counts)
-    output = counts.take(raw, "output_tokens")
-    return Tokens(
-        input=counts.take(raw, "input_tokens"),
-        cache_write_5m=written_5m,
-        cache_write_1h=written_1h,
-        cache_read=counts.take(raw, "cache_read_input_tokens"),
-        output=output,
-        thinking=min(output, counts.take(raw.get("output_tokens_details"), "thinking_tokens")),
-        web_searches=counts.take(raw.get("server_tool_use"), "web_search_requests"),
-    )
-
-
-def _read_cache_writes(raw: Mapping[str, Any], counts: _Counts) -> tuple[int, int]:
-    """Tokens written for 5 minutes and for 1 hour.
-
-    With server tools the split covers the first iteration only: the rest of the total is written
-    for 5 minutes. A split above the total is cut to it.
-    """
-    split = raw.get("cache_creation")
-    split_5m = counts.take(split, "ephemeral_5m_input_tokens")
-    split_1h = counts.take(split, "ephemeral_1h_input_tokens")
-    if raw.get("cache_creation_input_tokens") is None:
-        return split_5m, split_1h
-    total = counts.take(raw, "cache_creation_input_tokens")
-    written_1h = min(split_1h, total)
-    return total - written_1h, written_1h
 
 
 def normalise_model(model: str) -> str:

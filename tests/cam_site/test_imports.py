@@ -26,6 +26,7 @@ PURE = (
     "metrics_app.price_list",
     "metrics_app.pricing",
     "metrics_app.ranges",
+    "metrics_app.raw_usage",
     "metrics_app.transcript",
     "metrics_app.gateway",
     "metrics_app.gateway.*",

@@ -111,3 +111,21 @@ def test_the_batch_tier_has_the_batch_price(assess_line):
 
 def test_a_tier_that_is_no_word_harms_nothing(assess_line):
     assert assess_line(usage={"service_tier": {"a": 1}, "speed": 7}).service_tier == ""
+
+
+def advised_by(model):
+    advisor = {"type": "advisor_message", "model": model, "output_tokens": 1000}
+    return {"output_tokens": 1000, "speed": "fast", "iterations": [advisor]}
+
+
+def test_an_advisor_is_priced_by_its_own_model_at_standard_speed(assess_line):
+    assessment = assess_line(usage=advised_by("claude-opus-5"))
+    assert assessment.priced.cost_usd == Decimal("0.04") + Decimal("0.025")
+    assert not assessment.priced.is_estimated
+
+
+@pytest.mark.parametrize("model", ["claude-nobody-9", "", None, 5])
+def test_an_advisor_without_a_price_leaves_the_whole_call_unpriced(assess_line, model):
+    priced = assess_line(usage=advised_by(model)).priced
+    assert priced.cost_usd is None
+    assert priced.is_unpriced
