@@ -155,7 +155,7 @@ class Gateway:
         target = flow.request.path
         attempt = self._open_attempt(flow, agent_id)
         refusal = self._find_api_refusal(target, policy, reason)
-        costs = attempt is not None and attempt.kind == "messages"
+        costs = attempt is not None and attempt.kind != "count_tokens"
         if refusal is None and costs and policy is not None:
             refusal = self._budget_gate.find_refusal(policy)
         if refusal is not None:

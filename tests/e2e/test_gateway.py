@@ -503,6 +503,7 @@ def test_a_used_up_budget_refuses_its_users_calls_and_asks_nobody(make_gateway, 
     headers, body = wait_for_status(alice, 402)
     asked = len(upstream.seen)
     assert alice.say("hello")[0] == 402
+    assert alice.say("hello", path="/v1/messages/")[0] == 402
     assert alice.request("POST", "/v1/messages/count_tokens", make_body("x"))[0] == 200
     assert bob.say("hello")[0] == 200
     assert len(upstream.seen) == asked + 2
