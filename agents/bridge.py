@@ -10,13 +10,14 @@ import threading
 from dataclasses import dataclass, field
 
 from channels.layers import get_channel_layer
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import close_old_connections, connection
 from redis.exceptions import RedisError
 
 from agents import containers
 from agents.bridge_jobs import BridgeJob, jobs
 from agents.doorbells import agent_group, bridge_group, owner_group, ring
 from agents.models import Agent, AgentSession
+from agents.outages import DATABASE_IS_AWAY, outages
 from agents.reconciliation import reconcile
 from agents.session_link import SessionLink
 
@@ -63,19 +64,23 @@ class Bridge:
         self._look.set()
 
     def _look_at_sessions(self) -> None:
-        """Link what runs, drop links that are over, wake the rest."""
         try:
-            sessions = {
-                session.pk: session
-                for session in AgentSession.objects.open()
-                .select_related("agent")
-                .filter(agent__node=self.node)
-                .exclude(container_id="")
-            }
-        except DatabaseError as exc:
-            logger.warning("the bridge waits for the database: %s", exc)
+            self._link_sessions()
+        except DATABASE_IS_AWAY as exc:
+            outages.begin(exc)
             connection.close()
-            return
+        else:
+            outages.end()
+
+    def _link_sessions(self) -> None:
+        """Link what runs, drop links that are over, wake the rest."""
+        sessions = {
+            session.pk: session
+            for session in AgentSession.objects.open()
+            .select_related("agent")
+            .filter(agent__node=self.node)
+            .exclude(container_id="")
+        }
         for key, link in list(self.links.items()):
             if not link.is_alive:
                 del self.links[key]
@@ -134,6 +139,8 @@ class Bridge:
             close_old_connections()
             try:
                 job.run()
+            except DATABASE_IS_AWAY as exc:
+                outages.begin(exc)
             except Exception:
                 logger.exception("%s failed; it is tried again", job.name)
             self._stopping.wait(job.every_seconds)

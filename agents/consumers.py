@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import time
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
@@ -13,15 +12,13 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import DatabaseError
 
 from agents import fragments
 from agents.doorbells import AgentChanged, agent_group, owner_group
 from agents.feed import AgentFeed, Update, read_update_async
 from agents.models import Agent
+from agents.outages import DATABASE_IS_AWAY, outages
 from agents.tokens import user_of_authorization
-
-logger = logging.getLogger(__name__)
 
 NOT_FOUND = 4404
 TRY_AGAIN = 1013
@@ -201,8 +198,9 @@ class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             try:
                 if not await self._show():
                     return
-            except DatabaseError as exc:
-                logger.warning("the list of agents waits for the database: %s", exc)
+                outages.end()
+            except DATABASE_IS_AWAY as exc:
+                outages.begin(exc)
             try:
                 await asyncio.wait_for(self._wake.wait(), 10 * LIST_EVERY_SECONDS)
             except TimeoutError:

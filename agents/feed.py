@@ -12,10 +12,10 @@ from typing import ClassVar, Protocol, Self
 from uuid import UUID
 
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
 
 from agents import fragments
 from agents.models import Agent, LiveText, SessionEvent
+from agents.outages import DATABASE_IS_AWAY, outages
 
 logger = logging.getLogger(__name__)
 
@@ -119,8 +119,8 @@ class AgentFeed:
             self._wake.clear()
             try:
                 await self._flush()
-            except DatabaseError as exc:
-                logger.warning("viewers of agent %s wait for the database: %s", self._agent_id, exc)
+            except DATABASE_IS_AWAY as exc:
+                outages.begin(exc)
             except Exception:
                 logger.exception("viewers of agent %s see nothing new for now", self._agent_id)
             await asyncio.sleep(FLUSH_EVERY_SECONDS)
@@ -130,6 +130,7 @@ class AgentFeed:
         viewers = list(self._viewers)
         with_html = any(viewer.wants_html for viewer in viewers)
         update = await read_update_async(self._agent_id, self._seq, with_html=with_html)
+        outages.end()
         for viewer in viewers:
             await self._show(viewer, update)
         if update is not None:

@@ -64,24 +64,41 @@ class Recorder:
 
     def __init__(self, session: AgentSession) -> None:
         self.session = session
+        self._in_doubt: _Flush | None = None
         self._live_text = (
             LiveText.objects.filter(agent=session.agent_id).values_list("text", flat=True).first()
             or ""
         )
 
     def record(self, lines: Sequence[FramedLine]) -> list[stream_json.UnknownRequest]:
-        """Store a batch; returns the CLI's requests that somebody has to refuse."""
+        """Store a batch; returns the CLI's requests that somebody has to refuse.
+
+        A batch whose commit got no answer is to be recorded again; it is stored once all the same.
+        """
+        cursor = max(line.timestamp for line in lines)
+        flush = self._in_doubt
+        if flush is None or not self._is_stored(cursor):
+            flush = self._store(lines, cursor)
+        self._in_doubt = None
+        # Only now: a batch that the database refused is recorded again, from the same beginning.
+        self._live_text = flush.live_text
+        self.session.initialized_at = flush.initialized_at
+        return flush.refused
+
+    def _store(self, lines: Sequence[FramedLine], cursor: str) -> _Flush:
+        self._in_doubt = None
         parsed = [(line, self._parse(line)) for line in lines]
         with transaction.atomic():
             flush = self._new_flush(self._live_text)
             flush.known_uuids = self._find_known([line for _, line in parsed])
             for framed, line in parsed:
                 self._apply(framed, line, flush)
-            self._save(flush, cursor=max(line.timestamp for line in lines))
-        # Only now: a batch that the database refused is recorded again, from the same beginning.
-        self._live_text = flush.live_text
-        self.session.initialized_at = flush.initialized_at
-        return flush.refused
+            self._save(flush, cursor=cursor)
+            self._in_doubt = flush
+        return flush
+
+    def _is_stored(self, cursor: str) -> bool:
+        return AgentSession.objects.filter(pk=self.session.pk, log_cursor=cursor).exists()
 
     def note(self, text: str) -> None:
         """Add a line of the portal's own to the transcript."""

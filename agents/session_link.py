@@ -13,12 +13,13 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from agents import containers, outbox, stream_json
 from agents.batching import Batcher, LineFramer
 from agents.models import AgentSession, SessionEvent
+from agents.outages import DATABASE_IS_AWAY, outages
 from agents.recorder import Recorder
 from agents.services import end_session
 
@@ -165,8 +166,8 @@ class SessionLink:
         while True:
             try:
                 return work()
-            except (OperationalError, InterfaceError) as exc:
-                logger.warning("session %s waits for the database: %s", self.session.pk, exc)
+            except DATABASE_IS_AWAY as exc:
+                outages.begin(exc)
                 connection.close()
                 if self._stopping.wait(RETRY_SECONDS):
                     raise
@@ -189,9 +190,14 @@ class SessionLink:
                 return
 
     def _send(self, outgoing: outbox.Outgoing) -> bool:
-        """Mark, then write. False where the container takes no input now: the rest waits."""
-        if not self._until_database_answers(lambda: outgoing.claim(self.session)):
-            return True
+        """Mark, then write. False where that cannot be done now: the rest waits."""
+        try:
+            if not outgoing.claim(self.session):
+                return True
+        except DATABASE_IS_AWAY:
+            # It may be marked all the same, only the answer was lost: nobody else would send it.
+            self._until_database_answers(outgoing.unclaim)
+            return False
         is_written = self._write(outgoing.line)
         if not is_written:
             self._until_database_answers(outgoing.unclaim)

@@ -327,8 +327,14 @@ LOGGING = {
     "formatters": {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
+    "filters": {"brief_outage": {"()": "cam_site.logs.BriefOutage"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
+    # By logger and not by handler: Celery's processes have handlers of their own.
+    "loggers": {
+        name: {"filters": ["brief_outage"]}
+        for name in ("django.request", "django_celery_beat.schedulers", "celery.app.trace")
+    },
 }
 
 # Cost

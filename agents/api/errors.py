@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -77,6 +78,13 @@ def add_error_handlers(api: NinjaAPI) -> None:
     @api.exception_handler(Http404)
     def on_not_found(request: HttpRequest, exc: Http404) -> HttpResponse:  # noqa: ARG001
         return not_found(request)
+
+    @api.exception_handler(OperationalError)
+    @api.exception_handler(InterfaceError)
+    def on_outage(request: HttpRequest, exc: Exception) -> HttpResponse:
+        logger.warning("%s %s: the database is away: %.100s", request.method, request.path, exc)
+        reason = "The portal's database is away. Try again in a moment."
+        return refuse(reason, status=503, headers={"Retry-After": "2"})
 
     @api.exception_handler(Exception)
     def on_bug(request: HttpRequest, exc: Exception) -> HttpResponse:

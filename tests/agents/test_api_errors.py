@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 
 AGENTS = "/api/agents"
@@ -20,6 +21,18 @@ def reason_of(response):
     (only,) = response.json().items()
     assert only[0] == "reason"
     return only[1]
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_database_that_is_away_is_a_503_to_be_tried_again(api, agent, monkeypatch, caplog, error):
+    def stop_agent(agent):
+        raise error("connection refused")
+
+    monkeypatch.setattr("agents.services.stop_agent", stop_agent)
+    response = api.post(f"{AGENTS}/{agent.pk}/stop")
+    assert (response.status_code, response["Retry-After"]) == (503, "2")
+    assert "database is away" in reason_of(response)
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize(

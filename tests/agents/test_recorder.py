@@ -1,7 +1,8 @@
 import json
+from types import SimpleNamespace
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 
 from agents.batching import FramedLine
 from agents.models import (
@@ -299,3 +300,41 @@ def test_a_long_text_is_cut_in_the_transcript_and_whole_in_the_request(session):
     Recorder(session).record([framed(type="control_request", request_id="r", request=request)])
     kept = SessionEvent.objects.get().payload["request"]["input"]["content"]
     assert (len(kept), ApprovalRequest.objects.get().tool_input["content"]) == (100_000, text)
+
+
+class LostAnswer:
+    """A transaction that is committed or rolled back, while its caller only sees a broken connection."""
+
+    def __init__(self, *, is_committed):
+        self._inner = transaction.atomic()
+        self._is_committed = is_committed
+
+    def __enter__(self):
+        self._inner.__enter__()
+
+    def __exit__(self, *exception):
+        if not self._is_committed:
+            transaction.set_rollback(True)
+        self._inner.__exit__(None, None, None)
+        raise OperationalError("server closed the connection unexpectedly")
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+def test_batch_whose_commit_got_no_answer_is_stored_once(
+    recorder, agent, monkeypatch, is_committed
+):
+    request = {"subtype": "new_thing"}
+    lines = [
+        FramedLine("stderr", next(TIMES), b"no uuid"),
+        delta("Hel"),
+        framed(type="control_request", request_id="r1", request=request),
+    ]
+    with monkeypatch.context() as patch:
+        broken = SimpleNamespace(atomic=lambda: LostAnswer(is_committed=is_committed))
+        patch.setattr("agents.recorder.transaction", broken)
+        with pytest.raises(OperationalError):
+            recorder.record(lines)
+    assert recorder.record(lines) == [UnknownRequest("r1", "new_thing")]
+    recorder.record([delta("lo")])
+    assert list(SessionEvent.objects.values_list("seq", flat=True)) == [1]
+    assert LiveText.objects.get(agent=agent).text == "Hello"
