@@ -68,13 +68,19 @@ def make_card(approval: ApprovalRequest) -> ApprovalCard:
 
 
 def whole_input(approval: ApprovalRequest) -> str:
-    """Everything that was asked for, nothing left out; hidden characters are spelled out."""
+    """Everything that was asked for, nothing left out; hidden characters are spelled out.
+
+    Short values come first: PostgreSQL keeps no order of an object's keys.
+    """
     given = approval.tool_input
     fields = given.items() if isinstance(given, Mapping) else [("input", given)]
-    texts = [
-        f"{key}:\n{value if isinstance(value, str) else json.dumps(value, indent=2)}"
-        for key, value in fields
-    ]
+    texts = sorted(
+        (
+            f"{key}:\n{value if isinstance(value, str) else json.dumps(value, indent=2)}"
+            for key, value in fields
+        ),
+        key=len,
+    )
     return plain("\n\n".join([approval.tool_name, *texts])) + "\n"
 
 
