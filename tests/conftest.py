@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
-from tests.e2e.fixtures import alice_client, own_stack, stack  # noqa: F401
+from tests.e2e.fixtures import alice_client, own_stack, postgres, stack  # noqa: F401
 
 E2E_FOLDERS = {"e2e", "browser", "faults"}
 

@@ -1,4 +1,7 @@
-"""The site's own settings in an environment for tests: a temporary folder, no broker, no .env."""
+"""The site's own settings in an environment for tests: a temporary folder, no broker, no .env.
+
+The database is SQLite, or CAM_TEST_DATABASE_URL; `python -m tests.e2e.postgres pytest` sets that.
+"""
 
 import os
 import tempfile
@@ -7,12 +10,12 @@ from pathlib import Path
 os.environ.update(
     {
         "CAM_DATA_DIR": tempfile.mkdtemp(prefix="cam-tests-"),
+        "CAM_DATABASE_URL": os.environ.get("CAM_TEST_DATABASE_URL", ""),
         "CAM_SECRET_KEY": "only-for-tests-" + "0" * 32,
         **dict.fromkeys(
             (
                 "ANTHROPIC_API_KEY",
                 "CAM_BROWSE_ROOTS",
-                "CAM_DATABASE_URL",
                 "CAM_DEBUG",
                 "CAM_EMAIL_FROM",
                 "CAM_EMAIL_URL",

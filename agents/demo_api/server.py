@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,14 +31,20 @@ MODELS = ("claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-4-5")
 
 
 class DemoServer(ThreadingHTTPServer):
-    """Listens on loopback only. `pace` is in words a second, 0 as fast as can be."""
+    """Listens on loopback only. `pace` is in words a second, 0 as fast as can be.
+
+    With a `record`, the file gets a JSON line before each message and one after its last byte.
+    """
 
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, port: int, pace: float = DEFAULT_PACE) -> None:
+    def __init__(
+        self, port: int, pace: float = DEFAULT_PACE, *, record: Path | None = None
+    ) -> None:
         super().__init__(("127.0.0.1", port), DemoHandler)
         self.pace = pace
+        self._record = record
         self._tries: OrderedDict[tuple[str, int, str], int] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -49,6 +56,12 @@ class DemoServer(ThreadingHTTPServer):
             if len(self._tries) > MAX_COUNTED_PROMPTS:
                 self._tries.popitem(last=False)
             return number
+
+    def note(self, message: Json, *, is_whole: bool) -> None:
+        if self._record is not None:
+            line = {"id": message["id"], "usage": message["usage"], "is_whole": is_whole}
+            with self._lock, self._record.open("a") as record:
+                record.write(json.dumps(line) + "\n")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up in the middle of a stream is nothing to report."""
@@ -134,10 +147,13 @@ class DemoHandler(BaseHTTPRequestHandler):
         time.sleep(reply.stall_seconds)
         model = str(body.get("model") or MODELS[0])
         message = make_message(model, reply, make_usage(body, conversation, reply))
+        self.server.note(message, is_whole=False)
         if body.get("stream"):
             self._stream(message, reply)
         else:
             self._send_json(200, message)
+        if reply.fault is None:
+            self.server.note(message, is_whole=True)
 
     def _is_to_fail(self, conversation: Conversation, fails: int | None) -> bool:
         """Whether this try is still among the first `fails` of its prompt."""

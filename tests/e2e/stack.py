@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
+import environ
 import httpx
+import psycopg
 
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
@@ -42,10 +44,13 @@ def wait_for(what, *, seconds=30.0, every=0.05, message="it did not happen"):
 class Stack:
     """Starts and kills the portal's processes; everything it makes carries its own node name."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, database_url: str = "") -> None:
+        """Without a URL, the database is SQLite in the folder."""
         self.folder = folder
+        self.database_url = database_url
         self.data = folder / "data"
         self.workspaces = folder / "workspaces"
+        self.answered = folder / "answered.jsonl"
         self.port = free_port()
         self.node = f"test-{uuid4().hex[:12]}"
         self.processes: dict[str, subprocess.Popen] = {}
@@ -53,6 +58,7 @@ class Stack:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "cam_site.settings",
             "CAM_DATA_DIR": str(self.data),
+            "CAM_DATABASE_URL": database_url,
             "CAM_METRICS_DIR": "",
             "CAM_EMAIL_URL": "",
             "CAM_REDIS_URL": "",
@@ -104,7 +110,7 @@ class Stack:
         celery = [sys.executable, "-m", "celery", "-A", "cam_site"]
         return {
             "valkey": [*manage, "run_valkey"],
-            "demo_api": [*manage, "run_demo_api"],
+            "demo_api": [*manage, "run_demo_api", "--record", str(self.answered)],
             "gateway": [*manage, "run_gateway"],
             "bridge": [*manage, "run_bridge"],
             "worker": [
@@ -180,9 +186,24 @@ class Stack:
         return folder
 
     def query(self, sql: str, *arguments: object) -> list[tuple]:
-        """Read the database beside the portal."""
+        """Read the database beside the portal; `?` stands for an argument."""
+        if self.database_url:
+            with connect_postgres(self.database_url) as connection:
+                return connection.execute(sql.replace("?", "%s"), arguments).fetchall()
         with sqlite3.connect(f"file:{self.data / 'cam.sqlite3'}?mode=ro", uri=True) as connection:
             return connection.execute(sql, arguments).fetchall()
+
+
+def connect_postgres(url: str) -> psycopg.Connection:
+    parts = environ.Env.db_url_config(url)
+    return psycopg.connect(
+        dbname=parts["NAME"],
+        user=parts["USER"],
+        password=parts["PASSWORD"],
+        host=parts["HOST"],
+        port=parts["PORT"],
+        autocommit=True,
+    )
 
 
 def docker(*arguments: str) -> str:

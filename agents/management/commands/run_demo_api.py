@@ -1,6 +1,7 @@
 """Serves the scripted stand-in for the model API; agents.demo_api tells what it answers."""
 
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -20,10 +21,20 @@ class Command(BaseCommand):
             default=settings.CAM_DEMO_API_PACE,
             help="words a second of an answer, 0 for no delay",
         )
+        parser.add_argument(
+            "--record", type=Path, help="a file to note each message in, as it begins and ends"
+        )
 
-    def handle(self, *_args: Any, port: str | int, pace: str | float, **_options: Any) -> None:
+    def handle(
+        self,
+        *_args: Any,
+        port: str | int,
+        pace: str | float,
+        record: Path | None,
+        **_options: Any,
+    ) -> None:
         try:
-            server = DemoServer(read_port(port), read_pace(pace))
+            server = DemoServer(read_port(port), read_pace(pace), record=record)
         except OSError as exc:
             raise CommandError(f"cannot listen on port {port}: {exc}") from exc
         self.stdout.write(f"Demo model API on http://127.0.0.1:{server.server_port}")
