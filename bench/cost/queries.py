@@ -77,7 +77,7 @@ def explain(index: int) -> str:
     with connection.cursor() as cursor:
         cursor.execute(f"{how} {query.sql}", query.parameters)
         plan = "\n".join(str(row[-1]) for row in cursor.fetchall())
-    return f"{query.name}\n{query.sql}\n{plan}"
+    return f"{query.name}\n{plan}"
 
 
 def _find_name(frame: FrameType | None) -> str:

@@ -23,6 +23,7 @@ GOAL_ROWS_A_SECOND = 2000
 DASHBOARD = "/metrics/?range=30d"
 DASHBOARD_PATHS = (DASHBOARD, f"{DASHBOARD}&by=user", f"{DASHBOARD}&by=workspace")
 REPORT = "/metrics/reports/?by=agent&from={}&to={}"
+FIGURES = ("ms", "p95", "least")
 GROUPINGS = ("user", "workspace", "agent", "model", "day")
 
 
@@ -55,7 +56,7 @@ def _run_queries(stage: Stage) -> None:
     print_table(
         f"cost: queries of the dashboard of 30 days and everyone, also by user and workspace,"
         f" {QUERY_ROUNDS} rounds",
-        ("query", *(f"{one.name} {what}" for one in stage.databases for what in ("ms", "p95"))),
+        ("query", *(f"{one.name} {what}" for one in stage.databases for what in FIGURES)),
         rows,
     )
     for one, queries in zip(stage.databases, taken, strict=True):
@@ -64,8 +65,11 @@ def _run_queries(stage: Stage) -> None:
                 print(f"{one.name}: above {GOAL_QUERY_MS} ms:", one.ask("queries.explain", index))
 
 
-def _describe(taken: Sequence[float]) -> tuple[str, str]:
-    return f"{statistics.median(taken):.2f}", f"{percentile(taken, 95):.2f}"
+def _describe(taken: Sequence[float]) -> tuple[str, ...]:
+    """As `FIGURES` says. The least is what it takes where nothing else wants the processor."""
+    return tuple(
+        f"{ms:.2f}" for ms in (statistics.median(taken), percentile(taken, 95), min(taken))
+    )
 
 
 def _run_pages(stage: Stage) -> None:
@@ -82,7 +86,7 @@ def _run_pages(stage: Stage) -> None:
                 found.append(one.ask(*question))
     print_table(
         f"cost: in the web process, {PAGE_ROUNDS} rounds",
-        ("what", *(f"{one.name} {what}" for one in stage.databases for what in ("ms", "p95"))),
+        ("what", *(f"{one.name} {what}" for one in stage.databases for what in FIGURES)),
         [
             (name, *(cell for values in found for cell in _describe(values)))
             for name, found in taken.items()
