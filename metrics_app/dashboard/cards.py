@@ -29,7 +29,7 @@ LIVE_MINUTES = 15
 
 @dataclass(frozen=True, slots=True)
 class SpendCard:
-    """`change` is 0.5 for half as much again as `before`; None where that was nothing."""
+    """`change` is 0.5 for half as much again as `before`; None where one of them is nothing known."""
 
     label: str
     totals: UsageTotals
@@ -73,14 +73,16 @@ def _make_card(
         sum(values[column] for day, values in days.items() if day >= period.first)
         for column in range(3)
     )
+    totals = UsageTotals(calls=calls, unpriced=unpriced, cost_usd=steps * COST_STEP_USD)
     spent = {day: steps for day, (_, _, steps) in days.items()}
+    changed_by = change(
+        spent_until(spent, hours, period.first, hour),
+        spent_until(spent, hours, period.first_before, period.end_before),
+    )
     return SpendCard(
         label=period.label,
-        totals=UsageTotals(calls=calls, unpriced=unpriced, cost_usd=steps * COST_STEP_USD),
-        change=change(
-            spent_until(spent, hours, period.first, hour),
-            spent_until(spent, hours, period.first_before, period.end_before),
-        ),
+        totals=totals,
+        change=None if totals.is_unknown else changed_by,
         before=period.before,
     )
 

@@ -82,7 +82,7 @@ def _split(
         .annotate(steps=Sum("cost_steps"))
     )
     values: dict[tuple[Moment, str], int] = {}
-    for moment, key, steps in found:
+    for moment, key, steps in found.filter(steps__gt=0):
         cell = (unit.start_of(moment), key)
         values[cell] = values.get(cell, 0) + int(steps)
     return values

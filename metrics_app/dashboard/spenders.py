@@ -1,6 +1,6 @@
 """Who and what the money went to."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
@@ -14,9 +14,11 @@ from metrics_app.charts import pick_top
 from metrics_app.dashboard.selection import DashboardSelection, within
 from metrics_app.indicators import percentile
 from metrics_app.pricing import COST_STEP_USD
+from metrics_app.querysets import UsageTotals
 from metrics_app.ranges import DayRange
 
 TOP = 10
+SUMS = {"sum_calls": Sum("calls"), "sum_unpriced": Sum("unpriced"), "sum_steps": Sum("cost_steps")}
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -27,6 +29,7 @@ class AgentSums(NamedTuple):
     user_id: int
     agent_id: UUID
     calls: int
+    unpriced: int
     steps: int
 
 
@@ -35,6 +38,7 @@ class SessionSums(NamedTuple):
 
     session_id: int
     calls: int
+    unpriced: int
     steps: int
 
 
@@ -43,8 +47,9 @@ Row = TypeVar("Row", AgentSums, SessionSums)
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    calls: int
-    cost_usd: Decimal
+    """`share` is that of all cost."""
+
+    totals: UsageTotals
     share: float
 
     @property
@@ -68,9 +73,10 @@ class Spender:
 
 @dataclass(frozen=True, slots=True)
 class SessionCosts:
-    """None where there are no sessions."""
+    """Of `count` sessions; None where there are none. Of `unknown` more no call that costs has a price."""
 
     count: int
+    unknown: int
     median_usd: Decimal | None
     p95_usd: Decimal | None
 
@@ -93,16 +99,14 @@ def rank_spenders(selection: DashboardSelection, viewer: User, days: DayRange) -
     """
     rows = within(selection.daily(viewer), days)
     by_agent = [
-        AgentSums(user_id, agent_id, int(calls), int(steps))
-        for user_id, agent_id, calls, steps in rows.values_list("user_id", "agent_id").annotate(
-            calls=Sum("calls"), steps=Sum("cost_steps")
-        )
+        AgentSums(user_id, agent_id, *map(int, sums))
+        for user_id, agent_id, *sums in rows.values_list("user_id", "agent_id").annotate(**SUMS)
     ]
     by_session = [
-        SessionSums(session_id, int(calls), int(steps))
-        for session_id, calls, steps in rows.exclude(session_id=0)
+        SessionSums(session_id, *map(int, sums))
+        for session_id, *sums in rows.exclude(session_id=0)
         .values_list("session_id")
-        .annotate(calls=Sum("calls"), steps=Sum("cost_steps"))
+        .annotate(**SUMS)
     ]
     workspaces = dict(selection.agents(viewer).values_list("pk", "workspace"))
     users = _rank(by_agent, lambda row: row.user_id)
@@ -132,14 +136,21 @@ def rank_spenders(selection: DashboardSelection, viewer: User, days: DayRange) -
 
 def _rank(rows: Iterable[Row], key_of: Callable[[Row], Key]) -> dict[Key, Spent]:
     calls: dict[Key, int] = {}
+    unpriced: dict[Key, int] = {}
     steps: dict[Key, int] = {}
     for row in rows:
         key = key_of(row)
         calls[key] = calls.get(key, 0) + row.calls
+        unpriced[key] = unpriced.get(key, 0) + row.unpriced
         steps[key] = steps.get(key, 0) + row.steps
     whole = sum(steps.values())
     return {
-        key: Spent(calls[key], steps[key] * COST_STEP_USD, steps[key] / whole if whole else 0)
+        key: Spent(
+            UsageTotals(
+                calls=calls[key], unpriced=unpriced[key], cost_usd=steps[key] * COST_STEP_USD
+            ),
+            steps[key] / whole if whole else 0,
+        )
         for key in pick_top(steps, TOP)
     }
 
@@ -160,10 +171,10 @@ def _name_agent(
     )
 
 
-def _cost_of_sessions(rows: Iterable[SessionSums]) -> SessionCosts:
-    steps = [row.steps for row in rows]
-    median, p95 = (percentile(steps, percent) for percent in (50, 95))
-    return SessionCosts(len(steps), _to_usd(median), _to_usd(p95))
+def _cost_of_sessions(rows: Sequence[SessionSums]) -> SessionCosts:
+    known = [row.steps for row in rows if row.steps or not row.unpriced]
+    median, p95 = (percentile(known, percent) for percent in (50, 95))
+    return SessionCosts(len(known), len(rows) - len(known), _to_usd(median), _to_usd(p95))
 
 
 def _to_usd(steps: int | None) -> Decimal | None:

@@ -136,6 +136,13 @@ def test_cards_compare_full_hours_with_as_many_before(agent, alice, spend):
     assert (month.totals.cost_usd, month.totals.calls) == (64, 4)
 
 
+def test_a_cost_that_nobody_knows_is_compared_with_nothing(agent, alice, spend):
+    spend(agent, "2", ago=timedelta(days=1, hours=1))
+    spend(agent, None, is_unpriced=True)
+    today = show(alice).spend_cards[0]
+    assert (today.totals.is_unknown, today.change) == (True, None)
+
+
 def test_cards_keep_their_periods_whatever_the_range(agent, alice, spend):
     spend(agent, "3")
     dashboard = show(alice, days=DayRange.of_day(date(2026, 1, 1)))
@@ -251,13 +258,19 @@ def test_spenders_rank_by_cost(alice, bob, staff, make_agent, spend):
     spend(dear, "2", session=first)
     spend(dear, "5", session=second)
     top = show(staff).top
-    assert [(one.label, one.spent.cost_usd) for one in top.users] == [("bob", 7), ("alice", 1)]
+    assert [(one.label, one.spent.totals.cost_usd) for one in top.users] == [
+        ("bob", 7),
+        ("alice", 1),
+    ]
     assert [one.label for one in top.workspaces] == ["/srv/docs", "/srv/code"]
     assert [(one.label, one.owner, one.is_deleted) for one in top.agents] == [
         ("dear", "bob", True),
         ("cheap", "alice", False),
     ]
-    assert [(one.session_number, one.spent.cost_usd) for one in top.sessions] == [(2, 5), (1, 2)]
+    assert [(one.session_number, one.spent.totals.cost_usd) for one in top.sessions] == [
+        (2, 5),
+        (1, 2),
+    ]
     assert top.users[0].spent.width == "87.50%"
 
 
@@ -273,6 +286,29 @@ def test_sessions_have_a_median_and_a_p95(agent, alice, spend):
         spend(agent, str(cost), session=session)
     costs = show(alice).top.session_costs
     assert (costs.count, costs.median_usd, costs.p95_usd) == (20, 10, 19)
+
+
+def test_spenders_without_a_price_cost_what_nobody_knows(agent, alice, spend):
+    session = AgentSession.objects.create(agent=agent, number=1, ended_at=NOW)
+    spend(agent, None, is_unpriced=True, session=session)
+    top = show(alice).top
+    for (one,) in (top.users, top.workspaces, top.agents, top.sessions):
+        assert one.spent.totals.is_unknown
+
+
+def test_sessions_without_a_price_are_in_no_median(agent, alice, spend):
+    for number, cost in enumerate((None, None, "3"), start=1):
+        session = AgentSession.objects.create(agent=agent, number=number, ended_at=NOW)
+        spend(agent, cost, is_unpriced=cost is None, session=session)
+    costs = show(alice).top.session_costs
+    assert (costs.count, costs.unknown, costs.median_usd) == (1, 2, 3)
+
+
+def test_who_has_no_known_cost_is_no_series_of_costs(agent, bob, staff, make_agent, spend):
+    spend(agent, "1")
+    spend(make_agent(bob), None, is_unpriced=True)
+    chart = show(staff, by=SeriesBy.USER).spending
+    assert [series.label for series in chart.series] == ["alice"]
 
 
 def test_only_an_own_agent_that_is_there_has_a_page(alice, staff, make_agent, spend):
