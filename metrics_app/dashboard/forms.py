@@ -192,13 +192,14 @@ class DashboardForm(forms.Form):
         """Whether there may be calls that are not shown for the filters alone."""
         return bool(self.chips) or self.preset != DEFAULT_PRESET
 
-    @property
-    def report_url(self) -> str:
-        """The report of the same days, of the same user."""
-        days = self.days
-        query = {"by": "agent", "user": self.cleaned_data.get("user", "")}
-        if days:
-            query |= {"from": days.first.isoformat(), "to": days.end.isoformat()}
+    def report_link(self, days: DayRange) -> str:
+        """The URL of the report of the same days, of the same user."""
+        query = {
+            "by": "agent",
+            "user": self.cleaned_data.get("user", ""),
+            "from": days.first.isoformat(),
+            "to": days.end.isoformat(),
+        }
         return f"{reverse('metrics_reports')}?{urlencode(query)}"
 
     @property
@@ -221,9 +222,9 @@ class DashboardForm(forms.Form):
         ]
 
     def unit_links(self, days: DayRange, current: Unit) -> list[Link]:
-        """None where there is nothing to choose."""
+        """None where there is nothing to choose, nor for all time, which grows."""
         units = (Unit.HOUR, Unit.DAY)
-        if any(Unit.fitting(days, unit) != unit for unit in units):
+        if self.days is None or any(Unit.fitting(days, unit) != unit for unit in units):
             return []
         return [
             Link(unit.value.capitalize(), self.link(unit=unit), unit == current) for unit in units
@@ -240,7 +241,8 @@ class DashboardForm(forms.Form):
             if text
         ]
         if self.preset is None:
-            chips.insert(0, Chip("Days", str(self.days), self.link(**{"from": "", "to": ""})))
+            without = self.link(**{"from": "", "to": "", "unit": ""})
+            chips.insert(0, Chip("Days", str(self.days), without))
         return chips
 
     def offer_choices(self) -> None:

@@ -31,6 +31,7 @@ def metrics_home(request: Request) -> HttpResponse:
         "form": form,
         "version": version,
         "dashboard": dashboard,
+        "report_url": form.report_link(dashboard.days),
         "unit_links": form.unit_links(dashboard.days, dashboard.unit),
     }
     if not request.htmx or request.htmx.history_restore_request:

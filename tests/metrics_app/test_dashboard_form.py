@@ -183,6 +183,11 @@ def test_chips_name_the_filters_and_clear_them_one_by_one(agent, staff, make_rec
     assert (cleared.preset, cleared.selection.model) == (Preset.WEEK, OPUS)
 
 
+def test_without_the_days_no_unit_is_left_that_they_alone_allowed(alice):
+    (days,) = read(alice, "from=2026-11-20&unit=hour").chips
+    assert read(alice, days.clear_url.partition("?")[2]).errors == {}
+
+
 def test_the_url_of_a_selection_makes_the_same_selection(agent, staff, make_record):
     make_record(agent)
     form = read(staff, f"from=2026-11-20&to=&unit=hour&by=user&agent={agent.pk}&user=&junk=1")
@@ -199,7 +204,8 @@ def test_units_are_offered_where_there_is_a_choice(alice):
 
 
 def test_the_report_is_of_the_same_days_and_user(staff, bob):
-    url = read(staff, "from=2026-11-01&to=2026-11-08&user=bob").report_url
+    form = read(staff, "from=2026-11-01&to=2026-11-08&user=bob")
+    url = form.report_link(form.selection.days)
     assert url == "/metrics/reports/?by=agent&user=bob&from=2026-11-01&to=2026-11-08"
 
 

@@ -143,6 +143,28 @@ def test_it_links_the_report_of_the_same_days(page, agent, alice, spend):
     assert f'href="{reverse("metrics_reports")}?by=agent&amp;user=&amp;from=2020-01-01' in text
 
 
+def test_all_time_links_the_report_of_all_time(page, agent, alice, spend):
+    spend(agent, started_at=timezone.now() - timedelta(days=100))
+    response = page(alice, range="all")
+    first = f"{timezone.now() - timedelta(days=100):%Y-%m-%d}"
+    assert f"?by=agent&amp;user=&amp;from={first}&amp;to=" in response.text
+
+
+def test_all_time_of_a_few_days_links_no_unit_that_is_refused(page, agent, alice, spend):
+    spend(agent, started_at=timezone.now() - timedelta(days=2))
+    assert "unit=hour" not in page(alice, range="all").text
+
+
+def test_a_cost_that_nobody_knows_is_never_told_as_0(page, agent, alice, spend):
+    session = agent.sessions.create(number=1)
+    spend(agent, cost_usd=None, is_unpriced=True, session=session)
+    top = page(alice).text.partition('id="top-heading"')[2]
+    assert top.count("cost unknown") == 3
+    assert "1 of unknown cost" in top
+    assert "$0.00" not in top
+    assert "of the cost" not in top
+
+
 def test_htmx_gets_the_dashboard_alone_and_its_url(page, agent, alice, spend):
     spend(agent)
     response = page(alice, FILTERS, range="7d", workspace="", junk="1")
