@@ -1,6 +1,8 @@
+import re
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -141,6 +143,14 @@ def test_it_takes_six_queries(alice, make_agent, make_record, django_assert_num_
         make_record(make_agent(alice), model=f"model {number}")
     with django_assert_num_queries(6):
         expose()
+
+
+def test_the_documentation_names_every_metric_and_no_other(agent, make_record, make_budget):
+    make_record(agent)
+    make_budget()
+    rows = re.findall(r"^\| (`cam_.+?) \|", (settings.BASE_DIR / "docs/api.md").read_text(), re.M)
+    named = set(re.findall(r"`(cam_\w+)`", " ".join(rows)))
+    assert named == {name for name, *_ in samples()}
 
 
 def test_budgets_are_gauges(agent, alice, make_record, make_budget, clock):
