@@ -30,9 +30,11 @@ class UsageRecord(models.Model):
     agent = models.ForeignKey(
         Agent, on_delete=models.PROTECT, related_name="usage_records", db_index=False
     )
+    # Kept when the session's row goes with its agent: the sums are by session, and stay in step.
     session = models.ForeignKey(
         AgentSession,
-        on_delete=models.SET_NULL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
         null=True,
         blank=True,
         related_name="usage_records",

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import Sum
 
 from agents.models import Agent
+from metrics_app.budgets.rates import KINDS
 from metrics_app.ingest import ingest_spool
 from metrics_app.models import (
     DailyLatency,
@@ -29,6 +30,8 @@ from tests.agents.factories import make_session
 from tests.metrics_app.conftest import CHECK_USAGE, OPUS, STARTED
 
 pytestmark = pytest.mark.django_db
+
+PRICES = [f"{kind}_price" for kind in KINDS]
 
 
 @pytest.fixture
@@ -222,3 +225,20 @@ def test_deleted_agents_keep_their_sums(agent, make_record):
     Agent.objects.update(deleted_at=STARTED)
     assert DailyUsage.objects.totals().calls == 1
     assert DayRange.of_day(STARTED.date()).days == [STARTED.date()]
+
+
+def test_sums_stay_in_step_when_a_deleted_agents_sessions_go(
+    alice, make_agent, make_line, spool, assert_in_step
+):
+    agent = make_agent(alice)
+    session = make_session(agent)
+    spool(make_line(agent.pk, started_at=session.created_at.isoformat()))
+    ingest_spool()
+    assert HourlyUsage.objects.get().session_id == session.pk
+    agent.sessions.all().delete()
+    assert_in_step()
+    PriceOverride.objects.create(
+        pattern="*", starts_at=STARTED, **dict.fromkeys(PRICES, Decimal("0.1"))
+    )
+    reprice(UsageRecord.objects.all())
+    assert_in_step()
