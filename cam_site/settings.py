@@ -240,7 +240,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A web request must not hang on a broker that is down: the reconciliation starts what was lost.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "max_retries": 1}
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "cam_site.beat:PatientScheduler"
 CELERY_BEAT_SCHEDULE = {
     "recover-lost-work": {"task": "agents.tasks.recover_lost_work", "schedule": 30.0},
     "make-monthly-reports": {

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.e2e.fixtures import make_database
 from tests.e2e.stack import Client, Stack, docker, wait_for
 from tests.e2e.test_main_job import blocks, finish_turn, results
 
@@ -13,7 +14,7 @@ WORDS = 1200
 @pytest.fixture(scope="module")
 def fragile(tmp_path_factory):
     """A portal to be broken; its model writes about ten seconds at an answer of WORDS words."""
-    portal = Stack(tmp_path_factory.mktemp("fragile"))
+    portal = Stack(tmp_path_factory.mktemp("fragile"), database_url=make_database())
     portal.environment["CAM_DEMO_API_PACE"] = "150"
     try:
         portal.up()
