@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from agents.models import Agent
+from agents.rendering import make_visible
 from metrics_app.dashboard.selection import (
     DashboardSelection,
     SeriesBy,
@@ -236,7 +237,7 @@ class DashboardForm(forms.Form):
         if self.chosen_agent:
             names["agent"] = name_agent(self.chosen_agent, self.viewer)
         chips = [
-            Chip(name.capitalize(), text, self.link(**{name: ""}))
+            Chip(name.capitalize(), make_visible(text), self.link(**{name: ""}))
             for name, text in names.items()
             if text
         ]
@@ -266,7 +267,7 @@ class DashboardForm(forms.Form):
         """A value that is chosen and is not among the first choices stays one."""
         chosen = str(self.cleaned_data.get(name) or "")
         if chosen and chosen not in dict(choices):
-            choices.append((chosen, chosen))
+            choices += _as_choices([chosen])
         widget: Any = self.fields[name].widget
         widget.choices = [("", everything), *choices]
 
@@ -278,4 +279,4 @@ def _first_models(viewer: User) -> list[str]:
 
 
 def _as_choices(values: Iterable[str]) -> list[tuple[str, str]]:
-    return [(value, value) for value in values]
+    return [(value, make_visible(value)) for value in values]

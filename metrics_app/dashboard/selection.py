@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import Model, Q, QuerySet, TextChoices
 
 from agents.models import Agent
+from agents.rendering import make_visible
 from metrics_app.models import DailyLatency, DailyUsage, HourlyUsage, UsageRecord
 from metrics_app.presets import Unit
 from metrics_app.querysets import OwnedQuerySet, RollupQuerySet, UsageRecordQuerySet
@@ -87,7 +88,9 @@ def agents_in_ledger(viewer: User) -> QuerySet[Agent]:
 
 def name_agent(agent: Agent, viewer: User) -> str:
     """Among others; staff see those of many owners."""
-    name = f"{agent.name} ({agent.owner.get_username()})" if viewer.is_staff else agent.name
+    name = make_visible(agent.name)
+    if viewer.is_staff:
+        name = f"{name} ({agent.owner.get_username()})"
     return f"{name}, deleted" if agent.deleted_at else name
 
 
