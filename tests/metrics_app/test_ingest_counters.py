@@ -1,6 +1,7 @@
 """What the ingest leaves out is counted for good, by reason, and shown to operators."""
 
 import os
+import re
 import uuid
 
 import pytest
@@ -115,6 +116,13 @@ def test_staff_see_reasons_and_backlog(client, staff, url, spool):
     text = client.get(url).content.decode()
     assert "no JSON object" in text
     assert "nothing" in text
+
+
+def test_the_last_line_is_told_by_its_day_too(client, staff, agent, url, spool, make_line):
+    client.force_login(staff)
+    spool(make_line(agent.pk))
+    ingest_spool()
+    assert re.search(r'<time datetime="[^"]+" data-style="full">', client.get(url).text)
 
 
 def test_before_the_first_call_it_says_never(client, staff, url, spool):
