@@ -48,14 +48,17 @@ def _read_line(
 ) -> Charge | None:
     try:
         line = json.loads(raw)
-        started_at = datetime.fromisoformat(line["started_at"])
+        started_at = _read_moment(line["started_at"])
         usage = line["usage"]
         model = line["model"] or line["requested_model"]
         policy = find_policy(line["agent_id"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
-    if not isinstance(usage, dict):
+    if not isinstance(usage, dict) or not isinstance(model, str | None):
         return None
-    if started_at.tzinfo is None:
-        started_at = started_at.replace(tzinfo=UTC)
     return Charge(policy, budgets.cost_of(model, usage), started_at)
+
+
+def _read_moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
