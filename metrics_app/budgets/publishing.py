@@ -62,6 +62,7 @@ def _describe(
                 "workspace": standing.budget.workspace or None,
                 "limit_usd": format_cost(standing.limit_usd),
                 "spent_usd": format_cost(standing.spent.cost_usd),
+                "starts_at": standing.days.start_at.isoformat(),
                 "resets_at": standing.days.end_at.isoformat(),
                 "message": refusal(standing, raisers),
             }

@@ -23,7 +23,7 @@ from metrics_app.gateway.budget_gate import BudgetGate
 from metrics_app.gateway.budgets import BudgetsFile
 from metrics_app.gateway.certificate import publish_ca
 from metrics_app.gateway.config import GatewayConfig, read_config
-from metrics_app.gateway.flows import has_bounded_body, read_body_bytes, read_target, tap
+from metrics_app.gateway.flows import has_bounded_body, read_target, tap
 from metrics_app.gateway.policy import Policy, PolicyStore
 from metrics_app.gateway.refusals import Refusal, RefusalLog, refuse_api, refuse_plainly
 from metrics_app.gateway.resolving import install_resolver
@@ -165,7 +165,7 @@ class Gateway:
             self._refuse(flow, agent_id, message, refuse_api(status, message))
             return
         if costs and policy is not None:
-            self._budget_gate.hold(id(attempt), policy, read_body_bytes(flow.request))
+            self._budget_gate.hold(id(attempt), policy)
         self._send_upstream(flow.request)
         flow.request.stream = tap(attempt.see_request) if attempt is not None else True
 

@@ -5,6 +5,7 @@ sums the budgets file brings, contains its line. So a race of many agents spends
 more than what the calls in flight cost, and a portal that is down is no way around a budget.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from metrics_app.gateway.refusals import BUDGETS_UNREADABLE, HELD_BY_OTHERS
 from metrics_app.gateway.spool import Position
 
 STALE_AFTER = timedelta(hours=1)
+# Whose calls, and the hour in which they started.
+TotalKey = tuple[Policy | None, datetime]
 
 
 @dataclass(slots=True)
@@ -45,21 +48,18 @@ class BudgetGate:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _in_flight: dict[int, Charge] = field(default_factory=dict)
     _settled: list[Charge] = field(default_factory=list)
+    _totals: defaultdict[TotalKey, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
     def refresh(self) -> None:
         """Take over a new budgets file. Cheap where there is none."""
         was_without = self.file.budgets is None
         if self.file.refresh():
-            budgets = self.file.budgets
-            if budgets is None:
-                self._settled.clear()
-            elif was_without:
-                self._settled = list(self.read_tail(budgets))
-            else:
-                self._settled = [one for one in self._settled if not one.is_ingested(budgets)]
-        oldest = self.clock() - STALE_AFTER
-        for key in [key for key, one in self._in_flight.items() if one.started_at < oldest]:
-            del self._in_flight[key]
+            known, self._settled = self._settled, []
+            self._totals.clear()
+            if budgets := self.file.budgets:
+                for charge in self.read_tail(budgets) if was_without else known:
+                    if not charge.is_ingested(budgets):
+                        self._add(charge)
 
     def find_refusal(self, policy: Policy) -> tuple[int, str] | None:
         """Status and message, or None where the call may be made."""
@@ -75,10 +75,10 @@ class BudgetGate:
             return 429, HELD_BY_OTHERS
         return None
 
-    def hold(self, key: int, policy: Policy, body_bytes: int | None) -> None:
+    def hold(self, key: int, policy: Policy) -> None:
         """A call goes out; `key` tells it apart until `settle`."""
         budgets = self.file.budgets
-        usd = budgets.estimate(body_bytes) if budgets else Decimal(0)
+        usd = budgets.hold_usd if budgets else Decimal(0)
         self._in_flight[key] = Charge(policy, usd, self.clock())
 
     def settle(
@@ -90,28 +90,35 @@ class BudgetGate:
         if charge is not None and budgets is not None and usage is not None:
             charge.usd = budgets.cost_of(model, usage)
             charge.written = written
-            self._settled.append(charge)
+            self._add(charge)
+
+    def _add(self, charge: Charge) -> None:
+        """Totals by the hour, as thousands of calls may wait while the portal is down."""
+        hour = charge.started_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        self._settled.append(charge)
+        self._totals[charge.policy, hour] += charge.usd
 
     def _left(self, budget: Budget) -> Decimal:
         """Of its period; a new one that the file does not know yet has nothing spent in it."""
         is_over = self.clock() >= budget.resets_at
-        since = budget.resets_at if is_over else None
+        since = budget.resets_at if is_over else budget.starts_at
         spent = Decimal(0) if is_over else budget.spent_usd
-        return budget.limit_usd - spent - _sum(self._settled, budget, since)
+        waiting = (
+            usd
+            for (policy, hour), usd in self._totals.items()
+            if hour >= since and _covers(budget, policy)
+        )
+        return budget.limit_usd - spent - sum(waiting, Decimal(0))
 
     def _held(self, budget: Budget) -> Decimal:
-        return _sum(self._in_flight.values(), budget, None)
-
-
-def _sum(charges: Iterable[Charge], budget: Budget, since: datetime | None) -> Decimal:
-    return sum(
-        (
-            charge.usd
-            for charge in charges
-            if (since is None or charge.started_at >= since) and _covers(budget, charge.policy)
-        ),
-        Decimal(0),
-    )
+        """One that takes very long holds nothing any more, in case its end was never told."""
+        oldest = self.clock() - STALE_AFTER
+        held = (
+            one.usd
+            for one in self._in_flight.values()
+            if one.started_at >= oldest and _covers(budget, one.policy)
+        )
+        return sum(held, Decimal(0))
 
 
 def _covers(budget: Budget, policy: Policy | None) -> bool:

@@ -18,7 +18,6 @@ MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_USD = Decimal(1_000_000_000)
 MAX_TOKENS = 100_000_000
 MILLION = Decimal(1_000_000)
-BYTES_A_TOKEN = 4
 MAX_MESSAGE_CHARACTERS = 1000
 
 Scope = Literal["everyone", "user", "workspace"]
@@ -56,13 +55,14 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """`spent_usd` is what the ledger knew when the file was written, of the period that ends then."""
+    """`spent_usd` is what the ledger knew when the file was written, of the period that it tells."""
 
     scope: Scope
     user_id: int | None
     workspace: str | None
     limit_usd: Decimal
     spent_usd: Decimal
+    starts_at: datetime
     resets_at: datetime
     message: str
 
@@ -90,13 +90,6 @@ class Budgets:
         if name in self.ingested:
             return self.ingested[name] >= end
         return bool(self.ingested) and name < min(self.ingested)
-
-    def estimate(self, body_bytes: int | None) -> Decimal:
-        """What a call is held for before it is made; None is a body of unknown length."""
-        if body_bytes is None or self._dearest is None:
-            return self.hold_usd
-        input_usd = Decimal(body_bytes) / BYTES_A_TOKEN * self._dearest.input / MILLION
-        return min(self.hold_usd, input_usd)
 
     def cost_of(self, model: str | None, usage: Usage | None) -> Decimal:
         """Of a call that has ended: nothing without usage, the dearest price without a known one."""
@@ -152,7 +145,8 @@ def _parse_budget(value: object) -> Budget:
         workspace=workspace if scope == "workspace" else None,
         limit_usd=_usd(value, "limit_usd"),
         spent_usd=_usd(value, "spent_usd"),
-        resets_at=_moment(value.get("resets_at")),
+        starts_at=_moment(value, "starts_at"),
+        resets_at=_moment(value, "resets_at"),
         message=message[:MAX_MESSAGE_CHARACTERS],
     )
 
@@ -188,13 +182,14 @@ def _whole(value: object, name: str) -> int:
     return value
 
 
-def _moment(value: object) -> datetime:
+def _moment(data: Mapping[str, Any], name: str) -> datetime:
+    value = data.get(name)
     try:
         moment = datetime.fromisoformat(value)  # type: ignore[arg-type]
     except (TypeError, ValueError) as exc:
-        raise BudgetsError(f"resets_at is no time: {str(value)[:100]!r}") from exc
+        raise BudgetsError(f"{name} is no time: {str(value)[:100]!r}") from exc
     if moment.tzinfo is None:
-        raise BudgetsError("resets_at lacks its time zone")
+        raise BudgetsError(f"{name} lacks its time zone")
     return moment
 
 
@@ -210,6 +205,7 @@ class BudgetsFile:
         self._path = path
         self._warn = warn
         self._signature: Signature | None = None
+        self._told = ""
         self.is_unreadable = False
         self.budgets: Budgets | None = None
 
@@ -237,9 +233,17 @@ class BudgetsFile:
                 raise BudgetsError(f"larger than {MAX_FILE_BYTES} bytes")
             self.budgets = parse_budgets(raw)
         except (OSError, BudgetsError) as exc:
+            if isinstance(exc, OSError):
+                self._signature = None  # nothing is wrong with the file: try again
             self.is_unreadable = self.budgets is None
             so = "new calls are refused" if self.is_unreadable else "the one before stays in force"
-            self._warn(f"budgets file {self._path} is ignored, {so}: {exc}")
+            self._tell(f"budgets file {self._path} is ignored, {so}: {exc}")
             return False
-        self.is_unreadable = False
+        self.is_unreadable, self._told = False, ""
         return True
+
+    def _tell(self, text: str) -> None:
+        """Once: what could not be opened is tried many times."""
+        if text != self._told:
+            self._told = text
+            self._warn(text)

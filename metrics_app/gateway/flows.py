@@ -25,7 +25,7 @@ def read_target(flow: http.HTTPFlow) -> Target:
     )
 
 
-def read_body_bytes(request: http.Request) -> int | None:
+def _read_body_bytes(request: http.Request) -> int | None:
     """The length that the request announces; None where it announces none that can be believed."""
     if "transfer-encoding" in request.headers:
         return None
@@ -35,7 +35,7 @@ def read_body_bytes(request: http.Request) -> int | None:
 
 def has_bounded_body(request: http.Request) -> bool:
     """Whether the rest of the request may be read into memory just to answer it."""
-    length = read_body_bytes(request)
+    length = _read_body_bytes(request)
     return length is not None and length <= MAX_REFUSED_BODY_BYTES
 
 

@@ -476,6 +476,7 @@ def write_budgets(gateway, **budget):
                 "workspace": None,
                 "limit_usd": "0.01",
                 "spent_usd": "0",
+                "starts_at": "2026-01-01T00:00:00+00:00",
                 "resets_at": "2199-01-01T00:00:00+00:00",
                 "message": MESSAGE,
             }

@@ -72,6 +72,7 @@ def test_the_file_says_all_that_the_gateway_needs(make_budget, agent, alice, mak
                 "workspace": None,
                 "limit_usd": "10.5",
                 "spent_usd": "1.5",
+                "starts_at": "2026-11-01T00:00:00+00:00",
                 "resets_at": "2026-12-01T00:00:00+00:00",
             },
             {
@@ -81,6 +82,7 @@ def test_the_file_says_all_that_the_gateway_needs(make_budget, agent, alice, mak
                 "workspace": "/srv/code",
                 "limit_usd": "10",
                 "spent_usd": "1.5",
+                "starts_at": "2026-11-23T00:00:00+00:00",
                 "resets_at": "2026-11-24T00:00:00+00:00",
             },
         ],

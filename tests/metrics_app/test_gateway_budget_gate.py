@@ -3,16 +3,13 @@ import random
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 
 import pytest
 
 from metrics_app.gateway.budget_gate import STALE_AFTER, BudgetGate, Charge
 from metrics_app.gateway.budgets import BudgetsFile
-from metrics_app.gateway.policy import Policy
 from metrics_app.gateway.refusals import refuse_api
 from metrics_app.gateway.spool import Position
-from metrics_app.gateway.tail import read_tail
 from tests.metrics_app.test_gateway_budgets import BUDGET, OPUS, make_file, make_policy, replace
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -60,7 +57,7 @@ def written(name="usage-3.jsonl", end=10):
 
 def call(gate, key, policy=ALICE, *, usage=DOLLAR, line=None):
     """A call from its start to its end."""
-    gate.hold(key, policy, 400)
+    gate.hold(key, policy)
     gate.settle(key, model=OPUS, usage=usage, written=line or written())
 
 
@@ -97,15 +94,24 @@ def test_a_raised_limit_lets_calls_through_again(gate, set_budgets):
 
 def test_calls_in_flight_hold_what_is_left(gate, set_budgets):
     set_budgets({"spent_usd": "9.99"})
-    gate.hold(1, ALICE, None)
+    gate.hold(1, ALICE)
     assert status(gate) == 429
     gate.settle(1, model=None, usage=None, written=written())
     assert status(gate) is None, "a call without usage releases its hold"
 
 
+def test_a_race_of_short_prompts_is_held_up_too(gate, set_budgets):
+    """Their answers may be as long as any."""
+    set_budgets({"spent_usd": "9.9"})
+    gate.hold(1, ALICE)
+    assert status(gate) is None
+    gate.hold(2, ALICE)
+    assert status(gate) == 429
+
+
 def test_a_hold_of_another_user_does_not_count(gate, set_budgets):
     set_budgets({"scope": "user", "user_id": 3, "spent_usd": "9.99"})
-    gate.hold(1, BOB, None)
+    gate.hold(1, BOB)
     assert status(gate, ALICE) is None
 
 
@@ -128,7 +134,7 @@ def test_a_call_whose_line_is_not_on_disk_yet_counts(gate, set_budgets):
 
 def test_an_unknown_model_is_no_way_around_a_budget(gate, set_budgets):
     set_budgets({"spent_usd": "9"})
-    gate.hold(1, ALICE, 4)
+    gate.hold(1, ALICE)
     gate.settle(1, model="nobody-knows", usage=DOLLAR, written=written())
     assert status(gate) == 402
 
@@ -153,10 +159,33 @@ def test_a_new_period_begins_with_nothing_spent(gate, set_budgets, clock):
 
 def test_stale_holds_are_swept(gate, set_budgets, clock):
     set_budgets({"spent_usd": "9.99"})
-    gate.hold(1, ALICE, None)
+    gate.hold(1, ALICE)
     clock.now += STALE_AFTER + timedelta(seconds=1)
     gate.refresh()
     assert status(gate) is None
+    gate.settle(1, model=OPUS, usage=DOLLAR, written=written())
+    assert status(gate) == 402, "its cost counts, however long it took"
+
+
+def test_what_was_spent_before_a_period_does_not_count_in_it(gate, set_budgets, clock):
+    yesterday = {"limit_usd": "1", "resets_at": "2026-11-25T00:00:00+00:00"}
+    set_budgets(yesterday | {"spent_usd": "0"})
+    call(gate, 1)
+    assert status(gate) == 402
+    clock.now = datetime(2026, 11, 25, tzinfo=UTC)
+    today = ["2026-11-25T00:00:00+00:00", "2026-11-26T00:00:00+00:00"]
+    set_budgets({"limit_usd": "1", "spent_usd": "0", "starts_at": today[0], "resets_at": today[1]})
+    assert status(gate) is None, "the portal knows of the new day before it has read all of the old"
+
+
+def test_thousands_of_calls_that_wait_for_the_portal_are_summed_once(gate, set_budgets):
+    set_budgets({"limit_usd": "20001", "spent_usd": "0"})
+    for key in range(20_000):
+        call(gate, key)
+    assert status(gate) is None
+    assert len(gate._totals) == 1
+    call(gate, 20_000)
+    assert status(gate) == 402
 
 
 def test_a_file_that_cannot_be_read_refuses_everything(gate, path):
@@ -170,7 +199,7 @@ def test_the_dearest_refusal_is_told_first(gate, set_budgets):
         {"spent_usd": "9.99"},
         {"scope": "user", "user_id": 3, "spent_usd": "10", "message": "alice's"},
     )
-    gate.hold(1, ALICE, None)
+    gate.hold(1, ALICE)
     assert gate.find_refusal(ALICE) == (402, "alice's")
 
 
@@ -195,92 +224,12 @@ def test_a_race_spends_beyond_the_limit_no_more_than_the_calls_in_flight(gate, s
             spent += Decimal(tokens) * 20 / 1_000_000
         elif status(gate) is None:
             in_flight[key] = dice.randrange(100_000)
-            gate.hold(key, ALICE, dice.choice([None, 100, 10**6]))
+            gate.hold(key, ALICE)
             assert spent < limit
         at_risk = sum(Decimal(tokens) * 20 / 1_000_000 for tokens in in_flight.values())
         most = max(most, at_risk)
         assert spent + at_risk <= limit + most
     assert status(gate) in (402, 429)
-
-
-# A gateway that starts
-
-
-@pytest.fixture
-def make_line():
-    def make(agent_id="alice", tokens=50_000, **fields):
-        line = {
-            "agent_id": agent_id,
-            "started_at": NOW.isoformat(),
-            "model": OPUS,
-            "requested_model": OPUS,
-            "usage": {"output_tokens": tokens},
-        }
-        return json.dumps(line | fields).encode() + b"\n"
-
-    return make
-
-
-@pytest.fixture
-def restarted(path, tmp_path, clock):
-    find_policy: dict[str, Policy] = {"alice": ALICE, "bob": BOB}
-    gate = BudgetGate(BudgetsFile(path), partial(read_tail, tmp_path, find_policy.get), clock)
-
-    def start(*budgets, **changes):
-        replace(path, make_file(budgets=[BUDGET | budget for budget in budgets], **changes))
-        gate.refresh()
-        return gate
-
-    return start
-
-
-def test_a_start_counts_what_is_spooled_and_not_ingested(restarted, make_line, tmp_path):
-    line = make_line()
-    (tmp_path / "usage-3.jsonl").write_bytes(line * 3)
-    spent = {"limit_usd": "3", "spent_usd": "0"}
-    assert status(restarted(spent)) == 402
-    assert status(restarted(spent, ingested={"usage-3.jsonl": len(line)})) is None
-
-
-def test_a_start_passes_over_what_is_ingested_or_older(restarted, make_line, tmp_path):
-    (tmp_path / "usage-1.jsonl").write_bytes(make_line())
-    (tmp_path / "usage-2.jsonl").write_bytes(make_line())
-    ingested = {"usage-2.jsonl": len(make_line())}
-    assert status(restarted({"limit_usd": "1", "spent_usd": "0"}, ingested=ingested)) is None
-
-
-def test_lines_count_for_their_agents_budgets(restarted, make_line, tmp_path):
-    (tmp_path / "usage-3.jsonl").write_bytes(make_line("bob") + make_line("gone"))
-    of_alice = {"scope": "user", "user_id": 3, "limit_usd": "1", "spent_usd": "0"}
-    assert status(restarted(of_alice)) is None
-    assert status(restarted({"limit_usd": "2", "spent_usd": "0"})) == 402
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        b"{\n",
-        b"\xff\n",
-        b"[]\n",
-        b"null\n",
-        b'{"agent_id": "alice"}\n',
-        b'{"torn": ',
-        b"x" * 600_000,
-        b'{"agent_id": ["a"], "started_at": "2026-11-24", "usage": {}, "model": 5}\n',
-        b'{"agent_id": "alice", "started_at": 5, "usage": {}, "model": null}\n',
-    ],
-)
-def test_lines_that_cannot_be_read_harm_nothing(restarted, make_line, tmp_path, bad):
-    (tmp_path / "usage-3.jsonl").write_bytes(make_line(usage=None) + bad)
-    assert status(restarted({"spent_usd": "0"})) is None
-
-
-def test_a_spool_that_is_not_there_yet_is_empty(path, tmp_path, clock):
-    tail = partial(read_tail, tmp_path / "none", {}.get)
-    gate = BudgetGate(BudgetsFile(path), tail, clock)
-    replace(path, make_file())
-    gate.refresh()
-    assert status(gate) is None
 
 
 def test_a_charge_in_flight_is_never_ingested(gate, set_budgets):

@@ -1,5 +1,7 @@
 import json
 from decimal import Decimal
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -27,6 +29,7 @@ BUDGET = {
     "workspace": None,
     "limit_usd": "10",
     "spent_usd": "9.87",
+    "starts_at": "2026-11-01T00:00:00+00:00",
     "resets_at": "2026-12-01T00:00:00+00:00",
     "message": "The budget is used up.",
 }
@@ -102,6 +105,7 @@ def test_a_file_that_is_not_wholly_understood_is_refused(changes):
         {"spent_usd": None},
         {"resets_at": "tomorrow"},
         {"resets_at": 5},
+        {"starts_at": None},
         {"resets_at": "2026-12-01T00:00:00"},
         {"message": None},
     ],
@@ -173,13 +177,6 @@ def test_without_any_rate_a_call_costs_a_hold_and_without_usage_nothing():
     assert budgets.cost_of(OPUS, None) == 0
 
 
-def test_an_estimate_is_by_the_body_and_capped():
-    budgets = parse_budgets(make_file())
-    assert budgets.estimate(4000) == Decimal("0.004")
-    assert budgets.estimate(4_000_000) == budgets.estimate(None) == Decimal("0.05")
-    assert parse_budgets(make_file(rates={})).estimate(1) == Decimal("0.05")
-
-
 def test_lines_are_ingested_up_to_the_known_byte():
     budgets = parse_budgets(make_file())
     assert budgets.has_ingested("usage-2.jsonl", 100)
@@ -244,6 +241,18 @@ def test_a_bad_file_with_none_before_is_unreadable_until_it_is_mended(file, path
     assert file.is_unreadable
     assert "larger than" in warnings[0]
     replace(path, make_file())
+    assert file.refresh()
+    assert not file.is_unreadable
+
+
+def test_a_file_that_could_not_be_opened_is_tried_again(file, path, warnings, monkeypatch):
+    replace(path, make_file())
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", Mock(side_effect=OSError("too many open files")))
+        assert not file.refresh()
+        assert not file.refresh()
+    assert file.is_unreadable
+    assert len(warnings) == 1
     assert file.refresh()
     assert not file.is_unreadable
 
