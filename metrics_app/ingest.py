@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from agents.doorbells import ring_agents_on_commit
 from metrics_app.call_rows import make_rows
+from metrics_app.inserting import insert_rows
 from metrics_app.models import IngestCounter, LeftOut, SpoolCheckpoint, UsageRecord
 from metrics_app.rollups import RollupChange
 from metrics_app.spool import Batch, SpoolLine, SpoolLineError, parse_line, read_batch
@@ -161,7 +162,7 @@ def _insert(rows: list[UsageRecord], checkpoint: SpoolCheckpoint) -> list[UsageR
     """
     try:
         with transaction.atomic():
-            UsageRecord.objects.bulk_create(rows)
+            insert_rows(rows)
     except (DataError, IntegrityError) as exc:
         if len(rows) == 1:
             logger.warning("spool %s: %s refused: %.100s", checkpoint.name, rows[0].attempt_id, exc)

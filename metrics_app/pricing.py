@@ -6,11 +6,12 @@ dates, need no network. An unknown price is None, never 0.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from importlib.metadata import version
+from operator import add, attrgetter
 from typing import Any
 
 from genai_prices import Usage, calc_price
@@ -42,7 +43,11 @@ class Tokens:
         return self.input + self.cache_write + self.cache_read
 
     def __add__(self, other: "Tokens") -> "Tokens":
-        return Tokens(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Tokens(*map(add, _counts_of(self), _counts_of(other)))
+
+
+# dataclasses.astuple copies deeply, which each stored call would pay for.
+_counts_of = attrgetter(*(field.name for field in fields(Tokens)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Sums over usage, in the database: Decimals for money, one query a word."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from operator import add, attrgetter
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import UUID
 
@@ -49,7 +50,7 @@ class UsageTotals:
         return self.unpriced > 0 and self.cost_usd == 0
 
     def __add__(self, other: "UsageTotals") -> "UsageTotals":
-        return UsageTotals(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return UsageTotals(*map(add, _values_of(self), _values_of(other)))
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -59,6 +60,9 @@ class UsageTotals:
         }
         values["cost_usd"] *= COST_STEP_USD
         return cls(**values)
+
+
+_values_of = attrgetter(*(field.name for field in fields(UsageTotals)))
 
 
 @dataclass(frozen=True, slots=True)

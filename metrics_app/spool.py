@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, Literal, NoReturn
 from uuid import UUID
 
 MAX_LINE_BYTES = 256 * 1024
-MAX_BATCH_LINES = 500
-MAX_BATCH_BYTES = 2 * 1024 * 1024
+MAX_BATCH_LINES = 2000
+MAX_BATCH_BYTES = 8 * 1024 * 1024
 MAX_MILLISECONDS = 7 * 24 * 3600 * 1000
 MAX_RETRIES = 10_000
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)

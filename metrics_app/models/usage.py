@@ -38,6 +38,7 @@ class UsageRecord(models.Model):
         null=True,
         blank=True,
         related_name="usage_records",
+        db_index=False,
     )
     started_at = models.DateTimeField()
 

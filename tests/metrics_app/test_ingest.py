@@ -322,14 +322,14 @@ def test_one_row_that_the_database_refuses_does_not_hold_up_the_rest(
     agent, make_line, spool, rung, monkeypatch, caplog
 ):
     bad = make_line(agent.pk)
-    bulk_create = type(UsageRecord.objects.all()).bulk_create
+    insert_rows = ingest.insert_rows
 
-    def refuse(self, rows, **kwargs):
+    def refuse(rows):
         if any(str(row.attempt_id) == bad["id"] for row in rows):
             raise DataError("too much")
-        return bulk_create(self, rows, **kwargs)
+        insert_rows(rows)
 
-    monkeypatch.setattr(type(UsageRecord.objects.all()), "bulk_create", refuse)
+    monkeypatch.setattr(ingest, "insert_rows", refuse)
     spool(make_line(agent.pk), bad, make_line(agent.pk))
     assert ingest_spool() == 2
     assert SpoolCheckpoint.objects.get().bad_lines == 1

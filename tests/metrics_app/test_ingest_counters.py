@@ -9,8 +9,9 @@ from django.db import DataError
 from django.urls import reverse
 from django.utils import timezone
 
+from metrics_app import ingest
 from metrics_app.ingest import ingest_spool
-from metrics_app.models import IngestCounter, LeftOut, SpoolCheckpoint, UsageRecord
+from metrics_app.models import IngestCounter, LeftOut, SpoolCheckpoint
 from metrics_app.spool_state import SpoolState
 
 pytestmark = pytest.mark.django_db
@@ -62,12 +63,10 @@ def test_lines_that_were_stored_before_are_counted_as_repeated(agent, make_line,
 
 
 def test_rows_that_the_database_refuses_are_counted(agent, make_line, spool, monkeypatch):
-    queryset = type(UsageRecord.objects.all())
-
-    def refuse(self, rows):
+    def refuse(rows):
         raise DataError("too much")
 
-    monkeypatch.setattr(queryset, "bulk_create", refuse)
+    monkeypatch.setattr(ingest, "insert_rows", refuse)
     spool(make_line(agent.pk))
     assert ingest_spool() == 0
     assert counted() == {LeftOut.REFUSED: 1}
