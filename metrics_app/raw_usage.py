@@ -1,7 +1,7 @@
 """A call's usage object as the API told it, understood. Pure; nothing in it is believed unseen."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from metrics_app.pricing import Tokens
@@ -68,9 +68,9 @@ def read_usage(raw: Mapping[str, Any]) -> UsageReading:
         Advice(str(one.get("model") or ""), _read_part(one, counts))
         for one in _iterations(raw, "advisor_message")
     ]
-    return UsageReading(
-        (*requests, *compactions), tuple(advice), tuple(counts.clamped), tuple(counts.refused)
-    )
+    reading = UsageReading((*requests, *compactions), tuple(advice), tuple(counts.clamped))
+    too_many = [name for name, count in asdict(reading.tokens).items() if count > MAX_COUNT]
+    return replace(reading, refused=(*counts.refused, *too_many))
 
 
 def _iterations(raw: Mapping[str, Any], kind: str) -> Iterator[Mapping[str, Any]]:

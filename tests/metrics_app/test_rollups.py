@@ -242,3 +242,15 @@ def test_sums_stay_in_step_when_a_deleted_agents_sessions_go(
     )
     reprice(UsageRecord.objects.all())
     assert_in_step()
+
+
+def test_a_usage_beyond_belief_does_not_hold_up_the_ingest(agent, make_line, spool, assert_in_step):
+    PriceOverride.objects.create(
+        pattern="*", starts_at=STARTED, multiplier=100, **dict.fromkeys(PRICES, Decimal(10_000))
+    )
+    much = {"type": "compaction", "input_tokens": 100_000_000}
+    usage = CHECK_USAGE | {"iterations": [much] * 1000}
+    spool(make_line(agent.pk, usage=usage), make_line(agent.pk, usage=CHECK_USAGE))
+    assert ingest_spool() == 2
+    assert UsageRecord.objects.filter(is_unpriced=True).count() == 1
+    assert_in_step()
