@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DataError, IntegrityError, transaction
@@ -148,7 +149,10 @@ def _count_unknown(
 
 
 def _leave_out_stored(rows: Sequence[UsageRecord]) -> list[UsageRecord]:
-    by_attempt = {row.attempt_id: row for row in rows}
+    """Of lines with the same id the first counts: a killed gateway's successor knows less."""
+    by_attempt: dict[UUID, UsageRecord] = {}
+    for row in rows:
+        by_attempt.setdefault(row.attempt_id, row)
     stored = UsageRecord.objects.filter(attempt_id__in=by_attempt)
     for attempt_id in stored.values_list("attempt_id", flat=True):
         del by_attempt[attempt_id]

@@ -48,7 +48,13 @@ def make_options(config: GatewayConfig) -> list[str]:
 
 def prepare_folders(config: GatewayConfig) -> None:
     """The sockets and the certificate are for the containers, the rest for us alone."""
-    private = (config.data_dir, config.policy_dir, config.ca_dir, config.spool_dir)
+    private = (
+        config.data_dir,
+        config.policy_dir,
+        config.ca_dir,
+        config.spool_dir,
+        config.in_flight_dir,
+    )
     for folder in (*private, config.sockets_dir, config.public_dir):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.ca_dir.chmod(0o700)

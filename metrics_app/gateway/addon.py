@@ -23,7 +23,8 @@ from metrics_app.gateway.budget_gate import BudgetGate
 from metrics_app.gateway.budgets import BudgetsFile
 from metrics_app.gateway.certificate import publish_ca
 from metrics_app.gateway.config import GatewayConfig, read_config
-from metrics_app.gateway.flows import has_bounded_body, read_target, tap
+from metrics_app.gateway.flows import has_bounded_body, read_target, redirect, tap
+from metrics_app.gateway.in_flight import InFlight
 from metrics_app.gateway.policy import Policy, PolicyStore
 from metrics_app.gateway.refusals import Refusal, RefusalLog, refuse_api, refuse_plainly
 from metrics_app.gateway.resolving import install_resolver
@@ -31,10 +32,8 @@ from metrics_app.gateway.sockets import AgentSockets
 from metrics_app.gateway.spool import Position, Spool
 from metrics_app.gateway.tail import read_tail
 from metrics_app.gateway.upstream import (
-    add_credential,
     is_batch,
     strip_credentials,
-    takes_key,
 )
 
 logger = logging.getLogger("cam.gateway")
@@ -51,6 +50,7 @@ class Gateway:
         self._config = config
         self._policies = PolicyStore(config.policy_dir)
         self._spool = Spool(config.spool_dir)
+        self._in_flight = InFlight(config.in_flight_dir)
         self._budget_gate = BudgetGate(
             BudgetsFile(config.budgets_path),
             partial(read_tail, config.spool_dir, self._policies.get),
@@ -69,6 +69,7 @@ class Gateway:
         """The proxy listens, and its CA exists."""
         publish_ca(self._config.ca_dir, self._config.public_dir)
         install_resolver(asyncio.get_running_loop(), self._config)
+        self._in_flight.recover(self._spool.put)
         self._budget_gate.refresh()
         port = ctx.master.addons.get("proxyserver").listen_addrs()[0][1]
         self._sockets = AgentSockets(self._config.sockets_dir, port)
@@ -166,7 +167,9 @@ class Gateway:
             return
         if costs and policy is not None:
             self._budget_gate.hold(id(attempt), policy)
-        self._send_upstream(flow.request)
+        if attempt is not None:
+            self._in_flight.write(attempt)
+        redirect(flow.request, self._config)
         flow.request.stream = tap(attempt.see_request) if attempt is not None else True
 
     def _find_api_refusal(
@@ -205,19 +208,6 @@ class Gateway:
         self._finishers[id(attempt)] = partial(self._finish, attempt, "the gateway was stopped")
         return attempt
 
-    def _send_upstream(self, request: http.Request) -> None:
-        """Make a request for the model API one for the upstream, with the site's key."""
-        config = self._config
-        strip_credentials(request.headers)
-        if takes_key(request.path):
-            add_credential(request.headers, api_key=config.api_key, oauth_token=config.oauth_token)
-        request.headers["accept-encoding"] = "identity"
-        request.path = config.upstream.prefix + request.path
-        request.scheme = config.upstream.scheme
-        request.host = config.upstream.host
-        request.port = config.upstream.port
-        request.host_header = config.upstream.host_header
-
     def _refuse(
         self, flow: http.HTTPFlow, agent_id: str | None, reason: str, refusal: Refusal
     ) -> None:
@@ -247,7 +237,7 @@ class Gateway:
         )
         # An answer in one piece is kept until its line is safe; see `response`.
         if attempt.is_streamed:
-            response.stream = tap(attempt.see_response)
+            response.stream = tap(self._in_flight.follow(attempt))
 
     async def response(self, flow: http.HTTPFlow) -> None:
         """The regular end, held back until the usage line is on disk.
@@ -274,7 +264,9 @@ class Gateway:
         line = attempt.finish(cut)
         if line is None:
             return None
+        self._in_flight.write(attempt, line)
         written = self._spool.put(line)
+        self._in_flight.forget_when(written, attempt)
         report = attempt.report
         self._budget_gate.settle(
             id(attempt), model=report.model, usage=report.usage, written=written

@@ -13,6 +13,7 @@ from metrics_app.gateway.upstream import is_batch, split_path
 from metrics_app.gateway.usage import Reader, Report, is_event_stream, make_reader
 
 LINE_VERSION = 1
+KILLED = "the gateway was killed"
 MAX_HEAD_BYTES = 64 * 1024
 MAX_ID_CHARACTERS = 100
 MAX_PATH_CHARACTERS = 300
@@ -63,6 +64,7 @@ class Attempt:
     kind: Kind
     claude_session_id: str = ""
     retry_count: int = 0
+    attempt_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     clock: Callable[[], float] = time.perf_counter
     status: int | None = None
@@ -117,12 +119,22 @@ class Attempt:
         self.is_finished = True
         if self._reader is not None:
             self.report = self._reader.end()
-        return json.dumps(self._line(self.report, cut), separators=(",", ":")).encode() + b"\n"
+        return _encode(self._line(self.report, cut))
+
+    @property
+    def usage_so_far(self) -> dict[str, Any] | None:
+        """Another object whenever the answer has told more."""
+        return self._reader.report.usage if self._reader is not None else None
+
+    def draft(self) -> bytes:
+        """The line as it is if the gateway is killed now."""
+        report = self._reader.report if self._reader is not None else self.report
+        return _encode(self._line(report, KILLED))
 
     def _line(self, report: Report, cut: str | None) -> dict[str, Any]:
         return {
             "version": LINE_VERSION,
-            "id": str(uuid.uuid4()),
+            "id": self.attempt_id,
             "agent_id": self.agent_id,
             "started_at": self.started_at.isoformat(timespec="microseconds"),
             "method": self.method[:20],
@@ -155,3 +167,7 @@ class Attempt:
 
     def _since_start(self, moment: float | None) -> float | None:
         return None if moment is None else round((moment - self._started) * 1000, 3)
+
+
+def _encode(line: dict[str, Any]) -> bytes:
+    return json.dumps(line, separators=(",", ":")).encode() + b"\n"

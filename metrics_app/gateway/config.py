@@ -42,6 +42,10 @@ class GatewayConfig:
         return self.data_dir / "gateway" / "budgets.json"
 
     @property
+    def in_flight_dir(self) -> Path:
+        return self.data_dir / "gateway" / "in-flight"
+
+    @property
     def sockets_dir(self) -> Path:
         return self.data_dir / "gateway" / "sockets"
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from mitmproxy import http
 
 from metrics_app.gateway.allowlist import Target
+from metrics_app.gateway.config import GatewayConfig
+from metrics_app.gateway.upstream import add_credential, strip_credentials, takes_key
 
 logger = logging.getLogger("cam.gateway")
 
@@ -37,6 +39,18 @@ def has_bounded_body(request: http.Request) -> bool:
     """Whether the rest of the request may be read into memory just to answer it."""
     length = _read_body_bytes(request)
     return length is not None and length <= MAX_REFUSED_BODY_BYTES
+
+
+def redirect(request: http.Request, config: GatewayConfig) -> None:
+    """Make a request for the model API one for the upstream, with the site's key."""
+    upstream = config.upstream
+    strip_credentials(request.headers)
+    if takes_key(request.path):
+        add_credential(request.headers, api_key=config.api_key, oauth_token=config.oauth_token)
+    request.headers["accept-encoding"] = "identity"
+    request.path = upstream.prefix + request.path
+    request.scheme, request.host, request.port = upstream.scheme, upstream.host, upstream.port
+    request.host_header = upstream.host_header
 
 
 def tap(see: Callable[[bytes], None]) -> Callable[[bytes], bytes]:

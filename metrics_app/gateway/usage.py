@@ -148,6 +148,10 @@ class DecodingReader:
     _decoder: Any = field(default_factory=lambda: zlib.decompressobj(wbits=47))
     _has_failed: bool = False
 
+    @property
+    def report(self) -> Report:
+        return self.inner.report
+
     def feed(self, chunk: bytes) -> None:
         if self._has_failed:
             return

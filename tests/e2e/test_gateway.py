@@ -447,6 +447,26 @@ def test_no_secret_is_in_the_log_or_the_spool(gateway, agent):
         assert secret not in written
 
 
+def test_a_killed_gateways_calls_are_noted_by_its_successor(make_gateway):
+    slow = Upstream(pace=5)
+    gateway = make_gateway(CAM_UPSTREAM_URL=slow.url, ANTHROPIC_API_KEY=KEY)
+    agent = gateway.add_agent()
+    assert agent.say("hello")[0] == 200
+    connection = agent.open_https()
+    body = json.dumps(make_body(f"long 3000 {USAGE}", stream=True))
+    connection.request("POST", "/v1/messages", body)
+    assert b"message_start" in connection.getresponse().readline()
+    gateway.stop(signal.SIGKILL)
+    assert len(gateway.read_lines(agent.agent_id)) == 1
+    gateway.start()
+    _, line = agent.read_lines(2)
+    slow.close()
+    assert (line["complete"], line["error"]) == (False, "the gateway was killed")
+    assert line["usage"]["cache_read_input_tokens"] == 5000
+    assert line["message_id"]
+    assert list((gateway.data / "gateway/in-flight").iterdir()) == []
+
+
 # Budgets
 
 

@@ -1,4 +1,4 @@
-"""Kill -9 of gateway, bridge, database and others while agents make 50 calls: the ledger has each answer once."""
+"""Kill -9 of gateway, bridge, database and others while agents make 50 calls: the ledger has each once."""
 
 import json
 import random
@@ -53,14 +53,12 @@ class Killer:
         ]
         self._portal, self._server = portal, server
         self._away, self._back_at = [], 0.0
-        self.cut: set[str] = set()
 
     @property
     def is_done(self):
         return not self._plan and not self._away
 
     def step(self, record):
-        whole = set(record.whole)
         record.read()
         if self._away and time.monotonic() > self._back_at:
             for name in self._away:
@@ -68,9 +66,6 @@ class Killer:
             self._away = []
         elif not self._away and self._plan and len(record.begun) >= self._plan[0][0]:
             self._kill(*self._plan.pop(0)[1:])
-            record.read()
-            if "gateway" in self._away:
-                self.cut |= record.begun - whole
 
     def _kill(self, names, seconds):
         for name in names:
@@ -125,17 +120,18 @@ def make_calls(client, agent_ids, record, killer):
 
 
 def ledger(portal):
-    """(message, input, output) of each row, in no order."""
+    """(message, input, output) of each call that went out, in no order."""
     return portal.query(
         "select message_id, input_tokens, output_tokens from metrics_app_usagerecord"
-        " where status = 200 and kind = 'messages'"
+        " where kind = 'messages' and (status = 200 or error like ?)",
+        "%the gateway was killed%",
     )
 
 
-def test_each_answer_is_in_the_ledger_once(portal, server, database):
-    """But for what is in flight when the gateway itself is killed: nobody is left to note that.
+def test_each_call_is_in_the_ledger_once(portal, server, database):
+    """Nothing is started again that was not killed: the rest finds its way back by itself.
 
-    Nothing is started again that was not killed: the rest finds its way back by itself.
+    A call whose answer had not reached the gateway when that was killed has a row without a name.
     """
     client = Client(portal)
     agent_ids = [client.launch(portal.workspace(f"busy-{number}")) for number in range(AGENTS)]
@@ -144,17 +140,20 @@ def test_each_answer_is_in_the_ledger_once(portal, server, database):
     record, killer = Record(portal), Killer(portal, server, VICTIMS[database])
     make_calls(client, agent_ids, record, killer)
 
-    expected = set(record.whole) - killer.cut
-    wait_for(lambda: {row[0] for row in ledger(portal)} >= expected, message=portal.logs)
-    rows = ledger(portal)
+    def all_noted():
+        rows = ledger(portal)
+        named = [row for row in rows if row[0]]
+        missing = record.begun - {row[0] for row in named}
+        return len(missing) <= len(rows) - len(named) and named
+
+    named = wait_for(all_noted, message=portal.logs)
     assert len(record.begun) >= CALLS
-    assert len(rows) == len({row[0] for row in rows})
-    assert {row[0] for row in rows} <= record.begun
-    assert {row for row in rows if row[0] in record.whole} <= {
-        (message, *tokens) for message, tokens in record.whole.items()
-    }
-    assert record.begun - {row[0] for row in rows} <= killer.cut
-    assert len(killer.cut) <= ROUNDS * AGENTS
+    assert len(named) == len({row[0] for row in named})
+    assert {row[0] for row in named} <= record.begun
+    whole = {(message, *tokens) for message, tokens in record.whole.items()}
+    differing = {row for row in named if row[0] in record.whole} - whole
+    assert len(differing) <= ROUNDS * AGENTS, "cut by a kill of the gateway before the last counts"
+    assert {row[:2] for row in differing} <= {row[:2] for row in whole}
     assert {
         name for name, process in portal.processes.items() if process.poll() is not None
     } == set()
