@@ -10,6 +10,7 @@ from metrics_app.pricing import Override, Tokens, price
 # Few enough to stay below every tier for long contexts.
 SAMPLE_TOKENS = 1000
 SAMPLES_A_MILLION = 1_000_000 // SAMPLE_TOKENS
+PRICED_KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from agents.models import Agent, ApprovalRequest, Status
 from agents.tokens import user_of_authorization
 from metrics_app.budgets.standing import read_standings
 from metrics_app.models import Budget, DailyUsage
+from metrics_app.price_list import PRICED_KINDS
 from metrics_app.querysets import ROLLUP_SUMS, UsageTotals
 from metrics_app.spool_state import SpoolState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-TOKEN_KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
 
 
 def find_caller(request: HttpRequest) -> User | None:
@@ -84,7 +84,7 @@ def _ledger() -> Iterator[Metric]:
         cost.add_metric([model], float(totals.cost_usd))
         calls.add_metric([model], totals.calls)
         unpriced.add_metric([model], totals.unpriced)
-        for kind in TOKEN_KINDS:
+        for kind in PRICED_KINDS:
             tokens.add_metric([model, kind], row[f"sum_{kind}_tokens"] or 0)
     yield from (cost, calls, tokens, unpriced)
 

@@ -94,23 +94,21 @@ def _steps_of(name: str) -> Cast:
     return Cast(Round(F(name) * STEPS_A_USD), BigIntegerField())
 
 
+TOKEN_COLUMNS = (
+    "input_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "cache_read_tokens",
+    "output_tokens",
+    "thinking_tokens",
+    "web_searches",
+)
 SUMS = {
     "sum_calls": Count("pk", filter=~Q(kind="count_tokens")),
     "sum_unpriced": Count("pk", filter=Q(is_unpriced=True)),
     "sum_estimated": Count("pk", filter=Q(is_estimated=True)),
     "sum_cost_usd": Sum(_steps_of("cost_usd")),
-} | {
-    f"sum_{name}": Sum(name)
-    for name in (
-        "input_tokens",
-        "cache_write_5m_tokens",
-        "cache_write_1h_tokens",
-        "cache_read_tokens",
-        "output_tokens",
-        "thinking_tokens",
-        "web_searches",
-    )
-}
+} | {f"sum_{name}": Sum(name) for name in TOKEN_COLUMNS}
 
 
 # The same sums over rollups, which have a column for each.

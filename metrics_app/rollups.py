@@ -23,20 +23,11 @@ from metrics_app.histogram import (
 )
 from metrics_app.models import CallKind, DailyLatency, DailyUsage, HourlyUsage, UsageRecord
 from metrics_app.models.rollups import FIRST_BYTE_COLUMNS, TOTAL_COLUMNS
-from metrics_app.querysets import STEPS_A_USD
+from metrics_app.querysets import STEPS_A_USD, TOKEN_COLUMNS
 from metrics_app.ranges import DayRange
 
 ROWS_A_STATEMENT = 500
 PAUSE_SECONDS = 0.1
-TOKEN_COLUMNS = (
-    "input_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "cache_read_tokens",
-    "output_tokens",
-    "thinking_tokens",
-    "web_searches",
-)
 OUTCOME_COLUMNS = (
     "cost_steps",
     "estimated_steps",

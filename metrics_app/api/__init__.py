@@ -18,13 +18,12 @@ from metrics_app.exports import describe_report, format_cost, read_rows
 from metrics_app.ledger import Selection
 from metrics_app.model_prices import read_prices
 from metrics_app.models import Budget, UsageRecord
-from metrics_app.price_list import Rates
+from metrics_app.price_list import PRICED_KINDS, Rates
 from metrics_app.querysets import UsageRecordQuerySet
 from metrics_app.ranges import start_of
 
 router = Router()
 
-PRICED_KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
 NEXT_PAGE_HEADER = "X-Next-After"
 CALLS_ANSWER = {
     "responses": {

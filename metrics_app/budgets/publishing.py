@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from cam_site.locks import only_one
 from metrics_app.budgets.amounts import format_usd
-from metrics_app.budgets.rates import KINDS, read_rates
+from metrics_app.budgets.rates import read_rates
 from metrics_app.budgets.standing import Standing, read_standings
 from metrics_app.exports import format_cost
 from metrics_app.models import Budget, SpoolCheckpoint
+from metrics_app.price_list import PRICED_KINDS
 
 NAMED_STAFF = 3
 
@@ -96,7 +97,7 @@ def _read_ingested() -> dict[str, int]:
 
 def _describe_rates(now: datetime) -> dict[str, dict[str, str | None]]:
     return {
-        model: {kind: format_cost(getattr(rates, kind)) for kind in KINDS}
+        model: {kind: format_cost(getattr(rates, kind)) for kind in PRICED_KINDS}
         for model, rates in read_rates(now).items()
     }
 

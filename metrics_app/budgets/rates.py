@@ -2,17 +2,17 @@
 
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
 from django.conf import settings
 
 from metrics_app.models import DailyUsage
 from metrics_app.overrides import load_overrides
-from metrics_app.price_list import Rates, find_rates
-from metrics_app.pricing import Tokens
+from metrics_app.price_list import PRICED_KINDS, Rates, find_rates
+from metrics_app.pricing import COST_STEP_USD, Tokens
 from metrics_app.ranges import DayRange
 
 MILLION = 1_000_000
-KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
 
 
 def read_rates(now: datetime) -> dict[str, Rates]:
@@ -25,12 +25,24 @@ def read_rates(now: datetime) -> dict[str, Rates]:
     return {model: rates for model, rates in found.items() if rates}
 
 
-def assume_cost(tokens: Tokens, now: datetime) -> Decimal:
-    """What unpriced tokens count for: the dearest known price of each kind, as nobody knows better.
+class DearestPrices:
+    """What unpriced calls count for: the dearest known price of each kind, as nobody knows better.
 
-    Else an agent could spend without end by asking for a model that has no price yet.
+    Else an agent could spend without end by asking for a model that has no price yet. Read at the
+    first such call, once.
     """
-    known = read_rates(now).values()
-    dearest = {kind: max((getattr(rates, kind) for rates in known), default=0) for kind in KINDS}
-    cost = sum(getattr(tokens, kind) * Decimal(dearest[kind]) for kind in KINDS)
-    return Decimal(cost) / MILLION
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def cost_of(self, tokens: Tokens) -> Decimal:
+        cost = sum(getattr(tokens, kind) * price for kind, price in self._prices.items())
+        return (Decimal(cost) / MILLION).quantize(COST_STEP_USD)
+
+    @cached_property
+    def _prices(self) -> dict[str, Decimal]:
+        known = read_rates(self._now).values()
+        return {
+            kind: max((getattr(rates, kind) for rates in known), default=Decimal(0))
+            for kind in PRICED_KINDS
+        }

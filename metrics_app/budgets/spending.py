@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from django.db.models import F, Q, Sum, Value
 
-from metrics_app.budgets.rates import KINDS, assume_cost
+from metrics_app.budgets.rates import DearestPrices
 from metrics_app.forecast import window_start
 from metrics_app.models import Budget, BudgetPeriod, DailyUsage, HourlyUsage, Scope
 from metrics_app.models.rollups import UsageSums
+from metrics_app.price_list import PRICED_KINDS
 from metrics_app.pricing import COST_STEP_USD, Tokens
 from metrics_app.querysets import RollupQuerySet
 from metrics_app.ranges import DayRange
@@ -26,7 +27,7 @@ TARGETS: dict[str, Any] = {
 # Of a model either all calls of a day have a price or none, but for the day of a new price.
 IS_UNPRICED = Q(unpriced__gt=0, cost_steps=0)
 SPENT = {"sum_steps": Sum("cost_steps"), "sum_unpriced": Sum("unpriced")} | {
-    f"unpriced_{kind}": Sum(f"{kind}_tokens", filter=IS_UNPRICED) for kind in KINDS
+    f"unpriced_{kind}": Sum(f"{kind}_tokens", filter=IS_UNPRICED) for kind in PRICED_KINDS
 }
 
 
@@ -38,31 +39,33 @@ class Spent(NamedTuple):
     assumed_usd: Decimal = Decimal(0)
 
     @classmethod
-    def from_row(cls, row: dict[str, Any], now: datetime) -> Self:
+    def from_row(cls, row: dict[str, Any], dearest: DearestPrices) -> Self:
         """Build from a row that has `SPENT`, where sums over nothing are None."""
         unpriced = int(row["sum_unpriced"] or 0)
         assumed = Decimal(0)
         if unpriced:
-            tokens = Tokens(**{kind: int(row[f"unpriced_{kind}"] or 0) for kind in KINDS})
-            assumed = assume_cost(tokens, now).quantize(COST_STEP_USD)
+            tokens = Tokens(**{kind: int(row[f"unpriced_{kind}"] or 0) for kind in PRICED_KINDS})
+            assumed = dearest.cost_of(tokens)
         priced = int(row["sum_steps"] or 0) * COST_STEP_USD
         return cls(priced + assumed, unpriced, assumed)
 
 
 def read_spent(budgets: Iterable[Budget], now: datetime) -> dict[int, Spent]:
     """By budget's id, what was spent in its period; none where there was no call."""
+    dearest = DearestPrices(now)
     found: dict[int, Spent] = {}
     for period, members in _by_kind(budgets):
         days = period.days_at(now)
         sums = _of(members, DailyUsage.objects.filter(day__gte=days.first, day__lt=days.end))
         rows: Any = sums.values(target=_target_of(members)).annotate(**SPENT)
         ids = {budget.target: budget.pk for budget in members}
-        found |= {ids[row["target"]]: Spent.from_row(row, now) for row in rows}
+        found |= {ids[row["target"]]: Spent.from_row(row, dearest) for row in rows}
     return found
 
 
 def read_days(budgets: Iterable[Budget], now: datetime) -> dict[int, dict[date, Spent]]:
     """By budget's id and UTC day: the period, and the days before that a forecast looks at."""
+    dearest = DearestPrices(now)
     found: dict[int, dict[date, Spent]] = {}
     for period, members in _by_kind(budgets):
         days = period.days_at(now)
@@ -71,15 +74,16 @@ def read_days(budgets: Iterable[Budget], now: datetime) -> dict[int, dict[date, 
         rows: Any = sums.values("day", target=_target_of(members)).annotate(**SPENT)
         ids = {budget.target: budget.pk for budget in members}
         for row in rows:
-            found.setdefault(ids[row["target"]], {})[row["day"]] = Spent.from_row(row, now)
+            found.setdefault(ids[row["target"]], {})[row["day"]] = Spent.from_row(row, dearest)
     return found
 
 
 def read_hours(budget: Budget, days: DayRange, now: datetime) -> dict[datetime, Decimal]:
     """The cost of each hour of some days that had calls. One query."""
+    dearest = DearestPrices(now)
     sums = HourlyUsage.objects.filter(hour__gte=days.start_at, hour__lt=days.end_at)
     rows: Any = _of([budget], sums).values("hour").annotate(**SPENT)
-    return {row["hour"]: Spent.from_row(row, now).cost_usd for row in rows}
+    return {row["hour"]: Spent.from_row(row, dearest).cost_usd for row in rows}
 
 
 def _by_kind(budgets: Iterable[Budget]) -> Iterator[tuple[BudgetPeriod, list[Budget]]]:

@@ -2,7 +2,7 @@
 
 Loaded with `mitmdump -s`, the project's folder being on the import path; `python -m
 metrics_app.gateway` sees to both. Hooks run on the one event loop that carries every agent's bytes,
-so none of them waits for a disk or a network.
+so none of them waits for a network, or for a disk to sync.
 """
 
 import asyncio

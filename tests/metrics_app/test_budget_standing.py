@@ -65,6 +65,16 @@ def test_unpriced_calls_count_at_the_dearest_known_price(make_budget, agent, mak
     assert stand(make_budget()).spent == (1 + assumed, 1, assumed)
 
 
+def test_known_prices_are_read_once_for_many_unpriced_calls(
+    make_budget, agent, alice, make_record, django_assert_num_queries
+):
+    make_record(agent, model="nobody-knows", cost_usd=None, is_unpriced=True)
+    budgets = [make_budget(), make_budget(alice), make_budget(agent.workspace)]
+    with django_assert_num_queries(1 + 3 + 2):  # top-ups, a sum a scope, models and overrides
+        standings = read_standings(budgets, STARTED)
+    assert all(standing.spent.assumed_usd for standing in standings)
+
+
 def test_unpriced_calls_count_for_nothing_where_no_price_is_known(
     make_budget, agent, make_record, settings
 ):

@@ -11,7 +11,6 @@ from django.core.management import CommandError, call_command
 from django.db.models import Sum
 
 from agents.models import Agent
-from metrics_app.budgets.rates import KINDS
 from metrics_app.ingest import ingest_spool
 from metrics_app.models import (
     DailyLatency,
@@ -22,6 +21,7 @@ from metrics_app.models import (
     UsageRecord,
 )
 from metrics_app.models.rollups import FIRST_BYTE_COLUMNS, TOTAL_COLUMNS
+from metrics_app.price_list import PRICED_KINDS
 from metrics_app.ranges import DayRange
 from metrics_app.repricing import reprice
 from metrics_app.rollups import RollupChange, correct_day, days_of_ledger
@@ -31,7 +31,7 @@ from tests.metrics_app.conftest import CHECK_USAGE, OPUS, STARTED
 
 pytestmark = pytest.mark.django_db
 
-PRICES = [f"{kind}_price" for kind in KINDS]
+PRICES = [f"{kind}_price" for kind in PRICED_KINDS]
 
 
 @pytest.fixture
