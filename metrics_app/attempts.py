@@ -54,7 +54,7 @@ def _should_have_usage(line: SpoolLine) -> bool:
 def _assess_usage(
     line: SpoolLine, usage: dict[str, Any], overrides: Iterable[Override]
 ) -> Assessment:
-    reading = read_usage(usage)
+    reading = read_usage(usage, uncounted_output_tokens=line.uncounted_output_tokens)
     service_tier = _word(usage, "service_tier")
     speed, inference_geo = _word(usage, "speed"), _word(usage, "inference_geo")
     priced = price(

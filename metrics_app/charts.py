@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from heapq import nsmallest
+from heapq import nlargest
 from typing import TypeVar
 
 MAX_SERIES = 8
@@ -71,7 +71,9 @@ def number_series(labels: Iterable[str]) -> tuple[Series, ...]:
 
 def pick_top(sums: Mapping[Key, int], limit: int = MAX_SERIES) -> list[Key]:
     """The keys of the largest sums, the largest first; those that are equal in a fixed order."""
-    return nsmallest(limit, sums, key=lambda key: (-sums[key], str(key)))
+    least = min(nlargest(limit, sums.values()), default=0)
+    found = [key for key, value in sums.items() if value >= least]
+    return sorted(found, key=lambda key: (-sums[key], str(key)))[:limit]
 
 
 def stack(

@@ -47,10 +47,10 @@ def first_day_of(periods: tuple[Period, ...]) -> date:
     return min(period.first_before for period in periods)
 
 
-def days_cut_by(periods: tuple[Period, ...], now: datetime) -> set[date]:
-    """The days of which only some hours count."""
+def spans_by_hour(periods: tuple[Period, ...], now: datetime) -> list[tuple[datetime, datetime]]:
+    """The beginnings of days of which only these hours count."""
     ends = {start_of_hour(now), *(period.end_before for period in periods)}
-    return {end.date() for end in ends if end.time() != time.min}
+    return [(start_of(end.date()), end) for end in sorted(ends) if end.time() != time.min]
 
 
 def spent_until(

@@ -48,6 +48,7 @@ COLUMNS: Columns = {
     "cache_write_1h_tokens": "cache_write_1h_tokens",
     "cache_read_tokens": "cache_read_tokens",
     "output_tokens": "output_tokens",
+    "uncounted_output_tokens": "uncounted_output_tokens",
     "thinking_tokens": "thinking_tokens",
     "web_searches": "web_searches",
     "service_tier": "service_tier",

@@ -76,7 +76,7 @@ def _read_used_models(viewer: User) -> dict[str, UnpricedCalls | None]:
     """Those that answered or are owed for, with what is unpriced of them."""
     rows = (
         DailyUsage.objects.visible_to(viewer)
-        .filter(Q(is_answered=True) | IS_UNPRICED)
+        .filter(Q(answered__gt=0) | IS_UNPRICED)
         .exclude(model="")
         .values("model")
         .annotate(

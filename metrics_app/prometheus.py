@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from agents.models import Agent, ApprovalRequest, Status
 from agents.tokens import user_of_authorization
 from metrics_app.budgets.standing import read_standings
-from metrics_app.models import Budget, DailyUsage
+from metrics_app.models import Budget, DailyTotal
 from metrics_app.price_list import PRICED_KINDS
 from metrics_app.querysets import ROLLUP_SUMS, UsageTotals
 from metrics_app.spool_state import SpoolState
@@ -76,8 +76,8 @@ def _ledger() -> Iterator[Metric]:
     unpriced = GaugeMetricFamily(
         "cam_unpriced_calls", "Calls that cost nobody knows how much.", labels=["model"]
     )
-    answered = Case(When(is_answered=True, then=F("model")), default=Value(""))
-    rows: Any = DailyUsage.objects.values(label=answered).annotate(**ROLLUP_SUMS)
+    answered = Case(When(answered__gt=0, then=F("model")), default=Value(""))
+    rows: Any = DailyTotal.objects.of_everyone().values(label=answered).annotate(**ROLLUP_SUMS)
     for row in rows.order_by("label"):
         totals = UsageTotals.from_row(row)
         model = row["label"]

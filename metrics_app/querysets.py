@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 STEPS_A_USD = int(1 / COST_STEP_USD)
+# In place of a user, whose ids begin with 1.
+EVERYONE = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ class UsageTotals:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Build from a row that has `SUMS`, where sums over nothing are None."""
+        """Build from a row that has `SUMS` or some of them; sums over nothing are None."""
         values: dict[str, Any] = {
-            field.name: int(row[f"sum_{field.name}"] or 0) for field in fields(cls)
+            field.name: int(row.get(f"sum_{field.name}") or 0) for field in fields(cls)
         }
         values["cost_usd"] *= COST_STEP_USD
         return cls(**values)
@@ -121,6 +123,20 @@ ROLLUP_SUMS = {
 M = TypeVar("M", bound=models.Model)
 
 
+class WholeSum(Cast):
+    """A sum of whole numbers, as the database gives it.
+
+    PostgreSQL's own are Decimals, and Django converts each value: thousands of them take longer
+    than the query.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Sum(name), BigIntegerField())
+
+    def get_db_converters(self, _connection: Any) -> list[Any]:
+        return []
+
+
 class OwnedQuerySet(models.QuerySet[M]):
     """Rows that say whose calls they are about."""
 
@@ -144,6 +160,11 @@ class UsageRecordQuerySet(OwnedQuerySet["UsageRecord"]):
 
     def totals(self) -> UsageTotals:
         return UsageTotals.from_row(self.order_by().aggregate(**SUMS))
+
+    def costs(self) -> UsageTotals:
+        """The totals without their tokens."""
+        sums = {f"sum_{name}": SUMS[f"sum_{name}"] for name in ("calls", "unpriced", "cost_usd")}
+        return UsageTotals.from_row(self.order_by().aggregate(**sums))
 
 
 class TurnCostQuerySet(OwnedQuerySet["TurnCost"]):
@@ -172,6 +193,23 @@ class TurnCostQuerySet(OwnedQuerySet["TurnCost"]):
             dollars, rest = sums.pop(f"{name}_dollars") or 0, sums.pop(f"{name}_rest") or 0
             sums[name] = int(dollars) + int(rest) * COST_STEP_USD
         return TurnTotals(**sums)
+
+
+class OwnerQuerySet(models.QuerySet[M]):
+    """Rows about all calls of a user, and about everyone's."""
+
+    def visible_to(self, user: "User | AnonymousUser", owner_id: int | None = None) -> Self:
+        """Each call once: those of one user, or of all that the viewer sees."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_staff:
+            return self.filter(owner_id=EVERYONE if owner_id is None else owner_id)
+        if owner_id not in (None, user.pk):
+            return self.none()
+        return self.filter(owner_id=user.pk)
+
+    def of_everyone(self) -> Self:
+        return self.filter(owner_id=EVERYONE)
 
 
 class RollupQuerySet(OwnedQuerySet[M]):

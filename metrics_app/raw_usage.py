@@ -1,12 +1,13 @@
 """A call's usage object as the API told it, understood. Pure; nothing in it is believed unseen."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from metrics_app.pricing import Tokens
 
 MAX_COUNT = 100_000_000
+_TOKEN_NAMES = [field.name for field in fields(Tokens)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +57,24 @@ class _Counts:
         return value
 
 
-def read_usage(raw: Mapping[str, Any]) -> UsageReading:
+def read_usage(raw: Mapping[str, Any], *, uncounted_output_tokens: int = 0) -> UsageReading:
     """Understand the usage of one call, whatever its fields hold.
 
-    The top-level counts leave compactions and advisors out, so those are added.
+    The top-level counts leave compactions and advisors out, so those are added; and what an answer
+    that was cut off wrote after its last count.
     """
     counts = _Counts()
     requests = _divide(_read_part(raw, counts), _read_requests(raw))
+    if uncounted_output_tokens:
+        requests[0] = replace(requests[0], output=requests[0].output + uncounted_output_tokens)
     compactions = [_read_part(one, counts) for one in _iterations(raw, "compaction")]
     advice = [
         Advice(str(one.get("model") or ""), _read_part(one, counts))
         for one in _iterations(raw, "advisor_message")
     ]
     reading = UsageReading((*requests, *compactions), tuple(advice), tuple(counts.clamped))
-    too_many = [name for name, count in asdict(reading.tokens).items() if count > MAX_COUNT]
+    tokens = reading.tokens
+    too_many = [name for name in _TOKEN_NAMES if getattr(tokens, name) > MAX_COUNT]
     return replace(reading, refused=(*counts.refused, *too_many))
 
 

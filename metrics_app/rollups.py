@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from secrets import randbelow
 from typing import Any
 
 from django.db import connection, transaction
@@ -21,23 +22,30 @@ from metrics_app.histogram import (
     TOTAL_BOUNDS_MS,
     bucket_of,
 )
-from metrics_app.models import CallKind, DailyLatency, DailyUsage, HourlyUsage, UsageRecord
+from metrics_app.models import (
+    CallKind,
+    DailySpending,
+    DailyTotal,
+    DailyUsage,
+    DayVersion,
+    HourlyUsage,
+    UsageRecord,
+)
 from metrics_app.models.rollups import FIRST_BYTE_COLUMNS, TOTAL_COLUMNS
-from metrics_app.querysets import STEPS_A_USD, TOKEN_COLUMNS
+from metrics_app.querysets import EVERYONE, STEPS_A_USD, TOKEN_COLUMNS
 from metrics_app.ranges import DayRange
 
 ROWS_A_STATEMENT = 500
 PAUSE_SECONDS = 0.1
+MAX_VERSION_STEP = 2**32
+SPENDING_COLUMNS = ("attempts", "cost_steps", "calls", "unpriced")
 OUTCOME_COLUMNS = (
-    "cost_steps",
-    "estimated_steps",
-    "attempts",
-    "calls",
+    "answered",
     "failed",
     "rate_limited",
     "overloaded",
-    "unpriced",
     "estimated",
+    "estimated_steps",
 )
 READ_FIELDS = (
     "user_id",
@@ -67,14 +75,18 @@ class _Table:
     keys: tuple[str, ...]
     columns: tuple[str, ...]
 
-    def make_zeros(self) -> list[int]:
-        return [0] * len(self.columns)
+    def make_sums(self) -> Sums:
+        return defaultdict(lambda: [0] * len(self.columns))
+
+    @property
+    def time(self) -> str:
+        return "hour" if "hour" in self.keys else "day"
 
     def read(self, day: date) -> Iterable[tuple[Key, Sequence[int]]]:
         span = DayRange.of_day(day)
         in_day = (
             {"hour__gte": span.start_at, "hour__lt": span.end_at}
-            if "hour" in self.keys
+            if self.time == "hour"
             else {"day": day}
         )
         rows = self.model._default_manager.filter(**in_day)
@@ -82,22 +94,23 @@ class _Table:
             yield row[: len(self.keys)], row[len(self.keys) :]
 
 
-_USAGE_KEYS = ("agent_id", "session_id", "model", "is_answered", "user_id")
-_USAGE_COLUMNS = OUTCOME_COLUMNS + TOKEN_COLUMNS
-HOURLY = _Table(HourlyUsage, ("hour", *_USAGE_KEYS), _USAGE_COLUMNS)
-DAILY = _Table(DailyUsage, ("day", *_USAGE_KEYS), _USAGE_COLUMNS)
-LATENCY = _Table(
-    DailyLatency, ("day", "agent_id", "model", "user_id"), (*FIRST_BYTE_COLUMNS, *TOTAL_COLUMNS)
-)
+_USAGE_COLUMNS = SPENDING_COLUMNS + OUTCOME_COLUMNS + TOKEN_COLUMNS
+# The first column tells whether anything is left. Those of a table are the first of the table that it sums up.
+_DAILY_COLUMNS = (*_USAGE_COLUMNS, *FIRST_BYTE_COLUMNS, *TOTAL_COLUMNS)
+HOURLY = _Table(HourlyUsage, ("hour", "model", "agent_id", "user_id"), _USAGE_COLUMNS)
+DAILY = _Table(DailyUsage, ("day", "model", "agent_id", "session_id", "user_id"), _DAILY_COLUMNS)
+SPENDING = _Table(DailySpending, ("day", "session_id", "agent_id", "user_id"), SPENDING_COLUMNS)
+TOTAL = _Table(DailyTotal, ("owner_id", "day", "model"), _DAILY_COLUMNS)
+VERSION = _Table(DayVersion, ("owner_id", "day"), ("version",))
+TABLES = (HOURLY, DAILY, SPENDING, TOTAL, VERSION)
 
 
 class RollupChange:
     """Differences to the sums: `add` and `remove` calls, then `write` once."""
 
     def __init__(self) -> None:
-        self._sums: dict[_Table, Sums] = {
-            table: defaultdict(table.make_zeros) for table in (HOURLY, DAILY, LATENCY)
-        }
+        self._hourly = HOURLY.make_sums()
+        self._daily = DAILY.make_sums()
 
     def add(self, record: UsageRecord) -> None:
         self._count(record, 1)
@@ -108,26 +121,38 @@ class RollupChange:
 
     def _count(self, record: UsageRecord, sign: int) -> None:
         moment = record.started_at.astimezone(UTC)
-        model = record.model or record.requested_model
-        of_agent = (record.agent_id, record.session_id or 0, model, bool(record.model))
-        values = count_usage(record)
         hour = moment.replace(minute=0, second=0, microsecond=0)
-        for table, at in ((HOURLY, hour), (DAILY, moment.date())):
-            _add_to(self._sums[table][at, *of_agent, record.user_id], values, sign)
-        if buckets := find_buckets(record):
-            counts = self._sums[LATENCY][moment.date(), record.agent_id, model, record.user_id]
-            for bucket in buckets:
-                counts[bucket] += sign
+        model = record.model or record.requested_model
+        agent_id, user_id = record.agent_id, record.user_id
+        values = count_usage(record)
+        _add_to(self._hourly[hour, model, agent_id, user_id], values, sign)
+        key = (moment.date(), model, agent_id, record.session_id or 0, user_id)
+        of_day = self._daily[key]
+        _add_to(of_day, values, sign)
+        for bucket in find_buckets(record):
+            of_day[len(values) + bucket] += sign
 
-    def subtract_stored(self, day: date) -> None:
-        """Take away what the sums of a day say now, so that the differences to it are left."""
-        for table, sums in self._sums.items():
-            for key, values in table.read(day):
-                _add_to(sums[key], values, -1)
+    def _tables(self) -> dict[_Table, Sums]:
+        """The differences of each table."""
+        spending, total = SPENDING.make_sums(), TOTAL.make_sums()
+        for (day, model, agent_id, session_id, user_id), values in self._daily.items():
+            of_session = spending[day, session_id, agent_id, user_id]
+            _add_to(of_session, values[: len(of_session)], 1)
+            for owner_id in (EVERYONE, user_id):
+                _add_to(total[owner_id, day, model], values, 1)
+        return {HOURLY: self._hourly, DAILY: self._daily, SPENDING: spending, TOTAL: total}
 
     def write(self) -> int:
         """Add the differences; how many sums changed. Belongs into the calls' transaction, last."""
-        return sum(_write(table, sums) for table, sums in self._sums.items())
+        return _write_tables(self._tables())
+
+    def write_as_all_of(self, day: date) -> int:
+        """Make the sums of a day those of the calls that were added; how many were wrong."""
+        tables = self._tables()
+        for table, sums in tables.items():
+            for key, values in table.read(day):
+                _add_to(sums[key], values, -1)
+        return _write_tables(tables)
 
 
 def _add_to(sums: list[int], values: Sequence[int], sign: int) -> None:
@@ -136,27 +161,28 @@ def _add_to(sums: list[int], values: Sequence[int], sign: int) -> None:
 
 
 def count_usage(record: UsageRecord) -> tuple[int, ...]:
-    """What a call adds to `OUTCOME_COLUMNS` and `TOKEN_COLUMNS`."""
+    """What a call adds to `_USAGE_COLUMNS`."""
     is_call = record.kind != CallKind.COUNT_TOKENS
     status = record.status
     has_failed = status is None or status >= 400 or not record.complete
     cost_steps = int((record.cost_usd or 0) * STEPS_A_USD)
     return (
-        cost_steps,
-        cost_steps if record.is_estimated else 0,
         1,
+        cost_steps,
         is_call,
+        record.is_unpriced,
+        bool(record.model),
         is_call and has_failed,
         is_call and status == 429,
         is_call and status == 529,
-        record.is_unpriced,
         record.is_estimated,
+        cost_steps if record.is_estimated else 0,
         *(getattr(record, name) for name in TOKEN_COLUMNS),
     )
 
 
 def find_buckets(record: UsageRecord) -> list[int]:
-    """The columns of `LATENCY` that count the call: none unless it was answered."""
+    """Which of the latency columns count the call: none unless it was answered."""
     if record.kind == CallKind.COUNT_TOKENS or record.status is None or record.status >= 400:
         return []
     buckets = []
@@ -167,16 +193,39 @@ def find_buckets(record: UsageRecord) -> list[int]:
     return buckets
 
 
-def _write(table: _Table, sums: Mapping[Key, Sequence[int]]) -> int:
-    """In the order of the keys: of two writers none waits for the other in a circle."""
-    rows = [(*key, *sums[key]) for key in sorted(sums) if any(sums[key])]
+def _write_tables(tables: Mapping[_Table, Sums]) -> int:
+    """Always in the same order: of two writers none waits for the other in a circle."""
+    written = 0
+    for table, sums in tables.items():
+        for key in [key for key, values in sums.items() if not any(values)]:
+            del sums[key]
+        _write(table, sums)
+        written += len(sums)
+    _write(VERSION, _find_touched(tables))
+    return written
+
+
+def _find_touched(tables: Mapping[_Table, Sums]) -> Mapping[Key, Sequence[int]]:
+    """A step for the version of each day and owner. A call that moves may leave the totals alone.
+
+    Its size is random: a database that was restored does not come by the versions that it had.
+    """
+    touched = {(owner_id, day) for owner_id, day, _ in tables[TOTAL]}
+    for table in (DAILY, SPENDING):
+        for day, *_, user_id in tables[table]:
+            touched |= {(EVERYONE, day), (user_id, day)}
+    return dict.fromkeys(touched, (randbelow(MAX_VERSION_STEP) + 1,))
+
+
+def _write(table: _Table, sums: Mapping[Key, Sequence[int]]) -> None:
+    """In the order of the keys, as `_write_tables`."""
+    rows = [(*key, *sums[key]) for key in sorted(sums)]
     for start in range(0, len(rows), ROWS_A_STATEMENT):
         _upsert(table, rows[start : start + ROWS_A_STATEMENT])
-    if "attempts" in table.columns and any(min(row[len(table.keys) :]) < 0 for row in rows):
-        times = {row[0] for row in rows}
-        emptied = {f"{table.keys[0]}__in": times, "attempts": 0}
+    if any(sums[key][0] < 0 for key in sums):
+        times = {key[table.keys.index(table.time)] for key in sums}
+        emptied = {f"{table.time}__in": times, "attempts": 0}
         table.model._default_manager.filter(**emptied).delete()
-    return len(rows)
 
 
 def _upsert(table: _Table, rows: Sequence[Sequence[Any]]) -> None:
@@ -224,15 +273,14 @@ def correct_day(day: date, *, is_dry_run: bool = False) -> int:
         if connection.vendor == "postgresql":
             # Who holds a difference that is not committed yet goes first, all others afterwards.
             with connection.cursor() as cursor:
-                for table in (HourlyUsage, DailyUsage, DailyLatency):
-                    cursor.execute(f"LOCK TABLE {table._meta.db_table} IN EXCLUSIVE MODE")
+                for table in TABLES:
+                    cursor.execute(f"LOCK TABLE {table.model._meta.db_table} IN EXCLUSIVE MODE")
         calls = UsageRecord.objects.filter(
             started_at__gte=span.start_at, started_at__lt=span.end_at
         ).only(*READ_FIELDS)
         for record in calls.iterator(chunk_size=2000):
             change.add(record)
-        change.subtract_stored(day)
-        wrong = change.write()
+        wrong = change.write_as_all_of(day)
         if is_dry_run:
             transaction.set_rollback(True)
     return wrong

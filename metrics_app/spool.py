@@ -17,6 +17,7 @@ MAX_BATCH_LINES = 2000
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 MAX_MILLISECONDS = 7 * 24 * 3600 * 1000
 MAX_RETRIES = 10_000
+MAX_UNCOUNTED_TOKENS = 1_000_000
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 CLOCK_TOLERANCE = timedelta(days=1)
 KINDS = frozenset({"messages", "count_tokens", "batches", "other"})
@@ -63,6 +64,7 @@ class SpoolLine:
     claude_session_id: str
     retry_count: int
     usage: dict[str, Any] | None
+    uncounted_output_tokens: int
     first_byte_ms: float | None
     total_ms: float | None
     problems: tuple[str, ...]
@@ -117,6 +119,8 @@ def parse_line(raw: bytes, *, now: datetime) -> SpoolLine:
         claude_session_id=reader.text("claude_session_id", 200),
         retry_count=reader.whole("retry_count", 0, MAX_RETRIES) or 0,
         usage=reader.usage(),
+        uncounted_output_tokens=reader.whole("uncounted_output_tokens", 0, MAX_UNCOUNTED_TOKENS)
+        or 0,
         first_byte_ms=reader.milliseconds("first_byte_ms"),
         total_ms=reader.milliseconds("total_ms"),
         problems=tuple(reader.problems),  # the last, when all others are read

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from bench.cost.pages import get
+from metrics_app.dashboard.days import forget_days
 
 APPS = ("agents", "metrics_app")
 # Who asks is further out: a page, or only the check of who is signed in.
@@ -42,6 +43,8 @@ def capture(*paths: str) -> list[str]:
 
 
 def _capture_page(path: str) -> list[Query]:
+    """With those that a web process asks only the first time."""
+    forget_days()
     asked: list[Query] = []
 
     def look(

@@ -75,6 +75,7 @@ def _describe(taken: Sequence[float]) -> tuple[str, ...]:
 def _run_pages(stage: Stage) -> None:
     whole = {
         "data of the dashboard": ("pages.time_dashboard", *stage.days),
+        "the first time": ("pages.time_first_dashboard", *stage.days),
         "page of the dashboard": ("pages.time_page", DASHBOARD),
         "page of the report by agent": ("pages.time_page", REPORT.format(*stage.days)),
         "Prometheus' scrape": ("pages.time_scrape",),
@@ -129,6 +130,7 @@ def _run_ccusage(stage: Stage) -> None:
     expected = ccusage.write(stage.world.sessions, stage.rates)
     questions = {
         "data of the dashboard": ("pages.time_dashboard", *stage.days),
+        "the first time": ("pages.time_first_dashboard", *stage.days),
         "report by day": ("pages.time_report", "day", *stage.days),
     }
     theirs: list[float] = []

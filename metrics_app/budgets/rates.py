@@ -6,7 +6,7 @@ from functools import cached_property
 
 from django.conf import settings
 
-from metrics_app.models import DailyUsage
+from metrics_app.models import DailyTotal
 from metrics_app.overrides import load_overrides
 from metrics_app.price_list import PRICED_KINDS, Rates, find_rates
 from metrics_app.pricing import COST_STEP_USD, Tokens
@@ -18,7 +18,7 @@ MILLION = 1_000_000
 def read_rates(now: datetime) -> dict[str, Rates]:
     """Of the site's models, and those that answered this month; without those nobody knows."""
     month = DayRange.of_month(now.date())
-    seen = DailyUsage.objects.filter(day__gte=month.first, is_answered=True)
+    seen = DailyTotal.objects.of_everyone().filter(day__gte=month.first, answered__gt=0)
     models = {*settings.CAM_MODELS, *seen.values_list("model", flat=True).distinct()}
     overrides = load_overrides()
     found = {model: find_rates(model, now, overrides) for model in sorted(models)}

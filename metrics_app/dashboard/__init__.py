@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.db.models import Min, Sum
+from django.db.models import Min
 
 from metrics_app.charts import Chart
 from metrics_app.dashboard.cards import (
@@ -14,11 +14,12 @@ from metrics_app.dashboard.cards import (
     make_live_card,
     make_spend_cards,
 )
+from metrics_app.dashboard.days import Sums, read_days, read_versions
 from metrics_app.dashboard.figures import draw_cache_use, draw_failures, draw_spending
 from metrics_app.dashboard.latency import draw_latency
 from metrics_app.dashboard.selection import DashboardSelection
 from metrics_app.dashboard.spenders import TopSpenders, rank_spenders
-from metrics_app.dashboard.usage import Indicators, Sums, measure, read_usage
+from metrics_app.dashboard.usage import Indicators, measure, read_usage
 from metrics_app.presets import Unit
 from metrics_app.querysets import UsageTotals
 from metrics_app.ranges import DayRange
@@ -56,7 +57,8 @@ def make_dashboard(selection: DashboardSelection, viewer: User, now: datetime) -
     """At most 15 queries, whatever there is to show."""
     days = selection.days or _all_days(selection, viewer, now)
     unit = Unit.fitting(days, selection.unit)
-    usage = read_usage(selection, viewer, days, unit)
+    known = read_days(selection, viewer, days)
+    usage = read_usage(selection, viewer, days, unit, known)
     return Dashboard(
         made_at=now,
         days=days,
@@ -65,24 +67,19 @@ def make_dashboard(selection: DashboardSelection, viewer: User, now: datetime) -
         spend_cards=make_spend_cards(selection, viewer, now),
         live=make_live_card(selection, viewer, now),
         indicators=measure(usage, now),
-        spending=draw_spending(usage, selection, viewer, days),
-        latency=draw_latency(selection, viewer, days),
+        spending=draw_spending(usage, selection, viewer, days, known),
+        latency=draw_latency(known.values()),
         failures=draw_failures(usage),
         cache_use=draw_cache_use(usage),
-        top=rank_spenders(selection, viewer, days),
+        top=rank_spenders(viewer, known.values()),
     )
 
 
 def ledger_version(selection: DashboardSelection, viewer: User, now: datetime) -> str:
-    """Another text once the dashboard may show something else, at least each minute. Two queries.
-
-    It looks at the calls of two days; what is older changes with the minute.
-    """
-    recent = selection.daily(viewer).filter(day__gte=_day(now) - timedelta(days=1))
-    sums = recent.aggregate(attempts=Sum("attempts"), steps=Sum("cost_steps"))
+    """Another text once the dashboard may show something else, and each minute. Two queries."""
+    written = sum(read_versions(selection, viewer).values())
     agents = sorted(count_agents(selection, viewer).items())
-    minute = int(now.timestamp()) // 60
-    parts = (minute, sums["attempts"] or 0, sums["steps"] or 0, *(f"{s}{n}" for s, n in agents))
+    parts = (int(now.timestamp()) // 60, written, *(f"{status}{n}" for status, n in agents))
     return "-".join(map(str, parts))
 
 

@@ -1,28 +1,29 @@
 """The sums at the top of the dashboard: what is spent, against the period before, and right now."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q
 
 from agents.models import Status
 from agents.models.agent import LIVE_STATUSES
 from metrics_app.comparisons import (
     Period,
     change,
-    days_cut_by,
     first_day_of,
     make_periods,
+    spans_by_hour,
     spent_until,
     start_of_hour,
 )
 from metrics_app.dashboard.selection import DashboardSelection
 from metrics_app.pricing import COST_STEP_USD
-from metrics_app.querysets import UsageTotals
-from metrics_app.ranges import DayRange
+from metrics_app.querysets import UsageTotals, WholeSum
 
 LIVE_MINUTES = 15
 
@@ -56,10 +57,12 @@ def make_spend_cards(
         selection.daily(viewer)
         .filter(day__gte=first_day_of(periods), day__lte=start_of_hour(now).date())
         .values_list("day")
-        .annotate(calls=Sum("calls"), unpriced=Sum("unpriced"), steps=Sum("cost_steps"))
+        .annotate(
+            calls=WholeSum("calls"), unpriced=WholeSum("unpriced"), steps=WholeSum("cost_steps")
+        )
     )
-    days = {day: tuple(map(int, values)) for day, *values in rows}
-    hours = _spent_by_hour(selection, viewer, days_cut_by(periods, now))
+    days = {day: tuple(values) for day, *values in rows}
+    hours = _spent_by_hour(selection, viewer, spans_by_hour(periods, now))
     return tuple(_make_card(period, days, hours, start_of_hour(now)) for period in periods)
 
 
@@ -88,23 +91,20 @@ def _make_card(
 
 
 def _spent_by_hour(
-    selection: DashboardSelection, viewer: User, days: set[date]
+    selection: DashboardSelection, viewer: User, spans: Iterable[tuple[datetime, datetime]]
 ) -> dict[datetime, int]:
-    if not days:
+    wanted = [Q(hour__gte=start, hour__lt=end) for start, end in spans]
+    if not wanted:
         return {}
-    of_days = Q()
-    for day in days:
-        span = DayRange.of_day(day)
-        of_days |= Q(hour__gte=span.start_at, hour__lt=span.end_at)
-    rows = selection.hourly(viewer).filter(of_days).values_list("hour")
-    return {hour: int(steps) for hour, steps in rows.annotate(steps=Sum("cost_steps"))}
+    rows = selection.hourly(viewer).filter(reduce(or_, wanted)).values_list("hour")
+    return dict(rows.annotate(steps=WholeSum("cost_steps")))
 
 
 def make_live_card(selection: DashboardSelection, viewer: User, now: datetime) -> LiveCard:
     """What the last 15 minutes would cost in an hour, of single calls. Two queries."""
     span = timedelta(minutes=LIVE_MINUTES)
     recent = selection.records(viewer).filter(started_at__gte=now - span, started_at__lte=now)
-    totals = recent.totals()
+    totals = recent.costs()
     agents = count_agents(selection, viewer)
     return LiveCard(
         usd_an_hour=None if totals.is_unknown else totals.cost_usd * (60 // LIVE_MINUTES),

@@ -1,19 +1,22 @@
 """The charts of the dashboard."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import date
 from itertools import repeat
 from typing import TypeVar
 
 from django.contrib.auth.models import User
-from django.db.models import Sum
 
 from metrics_app.charts import Chart, Kind, Measure, Number, Row, number_series, stack
-from metrics_app.dashboard.selection import DashboardSelection, SeriesBy
-from metrics_app.dashboard.usage import Sums, Usage, rows_of
+from metrics_app.dashboard.days import Day, Sums
+from metrics_app.dashboard.selection import DashboardSelection, SeriesBy, hours_of
+from metrics_app.dashboard.usage import Usage
 from metrics_app.indicators import cache_hit_rate, share
 from metrics_app.presets import Moment, Unit
 from metrics_app.pricing import COST_STEP_USD
+from metrics_app.querysets import WholeSum
 from metrics_app.ranges import DayRange
 
 Value = TypeVar("Value")
@@ -34,21 +37,33 @@ CACHE_SERIES: dict[str, Callable[[Sums], float | None]] = {
     "Cache hit rate": lambda sums: cache_hit_rate(sums.tokens),
 }
 AXES = {Unit.HOUR: "Hour (UTC)", Unit.DAY: "Day (UTC)", Unit.MONTH: "Month (UTC)"}
-SPLIT_KEYS = {SeriesBy.USER: "user__username", SeriesBy.WORKSPACE: "agent__workspace"}
 
 
 def draw_spending(
-    usage: Usage, selection: DashboardSelection, viewer: User, days: DayRange
+    usage: Usage,
+    selection: DashboardSelection,
+    viewer: User,
+    days: DayRange,
+    known: Mapping[date, Day],
 ) -> Chart:
-    """Cost by model, user or workspace, or tokens by type. By user or workspace: one query."""
+    """Cost by model, user or workspace, or tokens by type. Names of users, and hours: a query each."""
+    values: Mapping[tuple[Moment, int | str], int]
     match selection.by:
         case SeriesBy.TOKENS:
             return _draw_tokens(usage)
         case SeriesBy.MODEL:
-            values = {key: sums.cost_steps for key, sums in usage.cells.items() if sums.cost_steps}
-        case _:
-            values = _split(selection, viewer, days, usage.unit)
-    series, rows = stack(values, usage.steps, {key: key or "no model" for _, key in values})
+            values = {key: sums.cost_steps for key, sums in usage.cells.items()}
+        case SeriesBy.USER | SeriesBy.WORKSPACE:
+            values = (
+                _split_hours(selection, viewer, days)
+                if usage.unit == Unit.HOUR
+                else _split_days(selection.by, usage.unit, known)
+            )
+    values = {key: steps for key, steps in values.items() if steps}
+    labels = {key: str(key) or "no model" for _, key in values}
+    if selection.by == SeriesBy.USER:
+        labels |= User.objects.filter(pk__in=labels).values_list("pk", "username")
+    series, rows = stack(values, usage.steps, labels)
     return _draw(
         usage,
         Chart(
@@ -72,19 +87,22 @@ def draw_cache_use(usage: Usage) -> Chart:
     return _draw_shares(usage, "cache-use", "Cache hit rate", CACHE_SERIES)
 
 
-def _split(
-    selection: DashboardSelection, viewer: User, days: DayRange, unit: Unit
-) -> dict[tuple[Moment, str], int]:
-    column = "hour" if unit == Unit.HOUR else "day"
-    found = (
-        rows_of(selection, viewer, days, unit)
-        .values_list(column, SPLIT_KEYS[selection.by])
-        .annotate(steps=Sum("cost_steps"))
-    )
-    values: dict[tuple[Moment, str], int] = {}
-    for moment, key, steps in found.filter(steps__gt=0):
-        cell = (unit.start_of(moment), key)
-        values[cell] = values.get(cell, 0) + int(steps)
+def _split_hours(
+    selection: DashboardSelection, viewer: User, days: DayRange
+) -> dict[tuple[Moment, int | str], int]:
+    owner = "user_id" if selection.by == SeriesBy.USER else "agent__workspace"
+    rows = hours_of(selection, viewer, days).values_list("hour", owner)
+    return {(hour, key): steps for hour, key, steps in rows.annotate(steps=WholeSum("cost_steps"))}
+
+
+def _split_days(
+    by: SeriesBy, unit: Unit, known: Mapping[date, Day]
+) -> dict[tuple[Moment, int | str], int]:
+    values: defaultdict[tuple[Moment, int | str], int] = defaultdict(int)
+    for day, of_day in known.items():
+        costs = of_day.users if by == SeriesBy.USER else of_day.workspaces
+        for key, cost in costs.items():
+            values[unit.start_of(day), key] += cost.steps
     return values
 
 

@@ -21,7 +21,7 @@ from metrics_app.dashboard.selection import (
     name_agent,
 )
 from metrics_app.forms import day_field
-from metrics_app.models import DailyUsage
+from metrics_app.models import DailyTotal
 from metrics_app.presets import MAX_DAYS_BY_HOUR, Preset, Unit
 from metrics_app.ranges import DayRange
 
@@ -117,7 +117,7 @@ class DashboardForm(forms.Form):
 
     def clean_model(self) -> str:
         model = str(self.cleaned_data["model"])
-        calls = DailyUsage.objects.visible_to(self.viewer)
+        calls = DailyTotal.objects.visible_to(self.viewer)
         if model and not calls.filter(model=model).exists():
             raise forms.ValidationError("No call went to this model.")
         return model
@@ -274,7 +274,7 @@ class DashboardForm(forms.Form):
 
 def _first_models(viewer: User) -> list[str]:
     """Models that the viewer's calls went to. The calls without any are not for choosing."""
-    calls = DailyUsage.objects.visible_to(viewer).exclude(model="")
+    calls = DailyTotal.objects.visible_to(viewer).exclude(model="")
     return list(calls.values_list("model", flat=True).distinct().order_by("model")[:MAX_CHOICES])
 
 

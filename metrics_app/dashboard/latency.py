@@ -1,36 +1,27 @@
 """How long answers took, by model, out of the counted buckets."""
 
+from collections.abc import Iterable
 from operator import add
-from typing import Any
-
-from django.contrib.auth.models import User
-from django.db.models import Sum
 
 from metrics_app.charts import Chart, Kind, Measure, Row, number_series, pick_top
-from metrics_app.dashboard.selection import DashboardSelection, within
+from metrics_app.dashboard.days import Day
 from metrics_app.histogram import (
     BUCKETS,
     FIRST_BYTE_BOUNDS_MS,
     TOTAL_BOUNDS_MS,
     estimate_percentile,
 )
-from metrics_app.models.rollups import FIRST_BYTE_COLUMNS, TOTAL_COLUMNS
-from metrics_app.ranges import DayRange
 
 NOTHING = [0] * (2 * BUCKETS)
 SERIES = ("First byte, median", "First byte, p95", "Whole answer, median", "Whole answer, p95")
 
 
-def draw_latency(selection: DashboardSelection, viewer: User, days: DayRange) -> Chart:
-    """The models with most answers, then the rest as one. One query."""
-    columns: dict[str, Any] = {
-        f"sum_{name}": Sum(name) for name in (*FIRST_BYTE_COLUMNS, *TOTAL_COLUMNS)
-    }
-    # By day too, as the index has them: with the models of all days to tell apart SQLite is slower.
-    found = within(selection.latencies(viewer), days).values_list("day", "model")
+def draw_latency(days: Iterable[Day]) -> Chart:
+    """The models with most answers, then the rest as one."""
     counts: dict[str, list[int]] = {}
-    for _, model, *values in found.annotate(**columns):
-        counts[model] = list(map(add, counts.get(model, NOTHING), map(int, values)))
+    for day in days:
+        for model, values in day.latencies.items():
+            counts[model] = list(map(add, counts.get(model, NOTHING), values))
     top = pick_top({model: sum(values[BUCKETS:]) for model, values in counts.items()})
     rest = [values for model, values in counts.items() if model not in top]
     rows = [Row(model or "no model", _read(counts[model])) for model in top]

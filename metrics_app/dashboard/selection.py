@@ -9,9 +9,9 @@ from django.db.models import Model, Q, QuerySet, TextChoices
 
 from agents.models import Agent
 from agents.rendering import make_visible
-from metrics_app.models import DailyLatency, DailyUsage, HourlyUsage, UsageRecord
+from metrics_app.models import DailySpending, DailyTotal, DailyUsage, HourlyUsage, UsageRecord
 from metrics_app.presets import Unit
-from metrics_app.querysets import OwnedQuerySet, RollupQuerySet, UsageRecordQuerySet
+from metrics_app.querysets import UsageRecordQuerySet
 from metrics_app.ranges import DayRange
 
 M = TypeVar("M", bound=Model)
@@ -38,14 +38,20 @@ class DashboardSelection:
     by: SeriesBy = SeriesBy.MODEL
     unit: Unit | None = None
 
-    def daily(self, viewer: User) -> RollupQuerySet[DailyUsage]:
-        return self._narrow(DailyUsage.objects.visible_to(viewer))
+    def daily(self, viewer: User) -> QuerySet[DailyTotal] | QuerySet[DailyUsage]:
+        """Sums and latencies by model, of as few rows as tell them."""
+        if self.workspace or self.agent_id is not None:
+            return self._of_model(self._of_owners(DailyUsage.objects.visible_to(viewer)))
+        return self._of_model(DailyTotal.objects.visible_to(viewer, self.user_id))
 
-    def hourly(self, viewer: User) -> RollupQuerySet[HourlyUsage]:
-        return self._narrow(HourlyUsage.objects.visible_to(viewer))
+    def spending(self, viewer: User) -> QuerySet[DailySpending] | QuerySet[DailyUsage]:
+        """Calls and costs by user, agent and session, of as few rows as tell them."""
+        if self.model:
+            return self._of_model(self._of_owners(DailyUsage.objects.visible_to(viewer)))
+        return self._of_owners(DailySpending.objects.visible_to(viewer))
 
-    def latencies(self, viewer: User) -> RollupQuerySet[DailyLatency]:
-        return self._narrow(DailyLatency.objects.visible_to(viewer))
+    def hourly(self, viewer: User) -> QuerySet[HourlyUsage]:
+        return self._of_model(self._of_owners(HourlyUsage.objects.visible_to(viewer)))
 
     def records(self, viewer: User) -> UsageRecordQuerySet:
         found = UsageRecord.objects.visible_to(viewer).filter(**self._owners)
@@ -62,9 +68,11 @@ class DashboardSelection:
             found = found.filter(workspace=self.workspace)
         return found if self.agent_id is None else found.filter(pk=self.agent_id)
 
-    def _narrow(self, rollups: RollupQuerySet[M]) -> RollupQuerySet[M]:
-        found = rollups.filter(**self._owners)
-        return found.filter(model=self.model) if self.model else found
+    def _of_owners(self, rollups: QuerySet[M]) -> QuerySet[M]:
+        return rollups.filter(**self._owners)
+
+    def _of_model(self, rollups: QuerySet[M]) -> QuerySet[M]:
+        return rollups.filter(model=self.model) if self.model else rollups
 
     @property
     def _owners(self) -> dict[str, Any]:
@@ -94,6 +102,10 @@ def name_agent(agent: Agent, viewer: User) -> str:
     return f"{name}, deleted" if agent.deleted_at else name
 
 
-def within(rows: OwnedQuerySet[M], days: DayRange) -> OwnedQuerySet[M]:
+def hours_of(selection: DashboardSelection, viewer: User, days: DayRange) -> QuerySet[HourlyUsage]:
+    return selection.hourly(viewer).filter(hour__gte=days.start_at, hour__lt=days.end_at)
+
+
+def within(rows: QuerySet[M], days: DayRange) -> QuerySet[M]:
     """Rows of days."""
     return rows.filter(day__gte=days.first, day__lt=days.end)

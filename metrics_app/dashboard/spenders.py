@@ -1,48 +1,24 @@
 """Who and what the money went to."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple, TypeVar
+from functools import reduce
+from typing import TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Sum
 
 from agents.models import Agent, AgentSession
 from metrics_app.charts import pick_top
-from metrics_app.dashboard.selection import DashboardSelection, within
+from metrics_app.dashboard.days import Cost, Costs, Day
 from metrics_app.indicators import percentile
 from metrics_app.pricing import COST_STEP_USD
 from metrics_app.querysets import UsageTotals
-from metrics_app.ranges import DayRange
 
 TOP = 10
-SUMS = {"sum_calls": Sum("calls"), "sum_unpriced": Sum("unpriced"), "sum_steps": Sum("cost_steps")}
-
 Key = TypeVar("Key", bound=Hashable)
-
-
-class AgentSums(NamedTuple):
-    """What a user's calls with an agent add up to."""
-
-    user_id: int
-    agent_id: UUID
-    calls: int
-    unpriced: int
-    steps: int
-
-
-class SessionSums(NamedTuple):
-    """What the calls of a session add up to."""
-
-    session_id: int
-    calls: int
-    unpriced: int
-    steps: int
-
-
-Row = TypeVar("Row", AgentSums, SessionSums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,30 +68,19 @@ class TopSpenders:
     session_costs: SessionCosts
 
 
-def rank_spenders(selection: DashboardSelection, viewer: User, days: DayRange) -> TopSpenders:
-    """Six queries: sums by agent and by session, where agents work, names of agents, users, sessions.
-
-    Sessions are many: they are summed without their agent, which only those at the top need.
-    """
-    rows = within(selection.daily(viewer), days)
-    by_agent = [
-        AgentSums(user_id, agent_id, *map(int, sums))
-        for user_id, agent_id, *sums in rows.values_list("user_id", "agent_id").annotate(**SUMS)
-    ]
-    by_session = [
-        SessionSums(session_id, *map(int, sums))
-        for session_id, *sums in rows.exclude(session_id=0)
-        .values_list("session_id")
-        .annotate(**SUMS)
-    ]
-    workspaces = dict(selection.agents(viewer).values_list("pk", "workspace"))
-    users = _rank(by_agent, lambda row: row.user_id)
-    agents = _rank(by_agent, lambda row: row.agent_id)
-    places = _rank(by_agent, lambda row: workspaces.get(row.agent_id, ""))
-    sessions = _rank(by_session, lambda row: row.session_id)
-    known = Agent.objects.select_related("owner").in_bulk(agents)
+def rank_spenders(viewer: User, days: Collection[Day]) -> TopSpenders:
+    """Three queries: the names of agents, users and sessions."""
+    by_user, by_place = [day.users for day in days], [day.workspaces for day in days]
+    by_agent, by_session = [day.agents for day in days], [day.sessions for day in days]
+    steps_of_sessions = _sum_steps(by_session)
+    users, places = _rank(by_user, _sum_steps(by_user)), _rank(by_place, _sum_steps(by_place))
+    agents = {UUID(text): spent for text, spent in _rank(by_agent, _sum_steps(by_agent)).items()}
+    sessions = _rank(by_session, steps_of_sessions)
     names = dict(User.objects.filter(pk__in=users).values_list("pk", "username"))
-    numbered = AgentSession.objects.select_related("agent__owner").in_bulk(sessions)
+    numbered = AgentSession.objects.order_by().in_bulk(sessions)
+    known = Agent.objects.select_related("owner").in_bulk(
+        {*agents, *(session.agent_id for session in numbered.values())}
+    )
     return TopSpenders(
         users=tuple(
             Spender(names[user_id], spent, key=names[user_id]) for user_id, spent in users.items()
@@ -126,33 +91,33 @@ def rank_spenders(selection: DashboardSelection, viewer: User, days: DayRange) -
             for agent_id, spent in agents.items()
         ),
         sessions=tuple(
-            _name_agent(session.agent, viewer, spent, number=session.number)
+            _name_agent(known[session.agent_id], viewer, spent, number=session.number)
             for session_id, spent in sessions.items()
             if (session := numbered.get(session_id))
         ),
-        session_costs=_cost_of_sessions(by_session),
+        session_costs=_cost_of_sessions(by_session, steps_of_sessions),
     )
 
 
-def _rank(rows: Iterable[Row], key_of: Callable[[Row], Key]) -> dict[Key, Spent]:
-    calls: dict[Key, int] = {}
-    unpriced: dict[Key, int] = {}
-    steps: dict[Key, int] = {}
-    for row in rows:
-        key = key_of(row)
-        calls[key] = calls.get(key, 0) + row.calls
-        unpriced[key] = unpriced.get(key, 0) + row.unpriced
-        steps[key] = steps.get(key, 0) + row.steps
+def _sum_steps(parts: Iterable[Costs[Key]]) -> dict[Key, int]:
+    steps: defaultdict[Key, int] = defaultdict(int)
+    for costs in parts:
+        for key, (_, _, of_key) in costs.items():
+            steps[key] += of_key
+    return steps
+
+
+def _rank(parts: Sequence[Costs[Key]], steps: Mapping[Key, int]) -> dict[Key, Spent]:
+    """The most expensive; only of these all that they cost is added up."""
     whole = sum(steps.values())
-    return {
-        key: Spent(
-            UsageTotals(
-                calls=calls[key], unpriced=unpriced[key], cost_usd=steps[key] * COST_STEP_USD
-            ),
-            steps[key] / whole if whole else 0,
+    ranked = {}
+    for key in pick_top(steps, TOP):
+        cost = reduce(Cost.plus, (costs[key] for costs in parts if key in costs))
+        totals = UsageTotals(
+            calls=cost.calls, unpriced=cost.unpriced, cost_usd=cost.steps * COST_STEP_USD
         )
-        for key in pick_top(steps, TOP)
-    }
+        ranked[key] = Spent(totals, cost.steps / whole if whole else 0)
+    return ranked
 
 
 def _name_agent(
@@ -171,10 +136,11 @@ def _name_agent(
     )
 
 
-def _cost_of_sessions(rows: Sequence[SessionSums]) -> SessionCosts:
-    known = [row.steps for row in rows if row.steps or not row.unpriced]
+def _cost_of_sessions(parts: Sequence[Costs[int]], steps: Mapping[int, int]) -> SessionCosts:
+    without_price = {key for costs in parts for key, (_, unpriced, _) in costs.items() if unpriced}
+    known = sorted(of_one for key, of_one in steps.items() if of_one or key not in without_price)
     median, p95 = (percentile(known, percent) for percent in (50, 95))
-    return SessionCosts(len(known), len(rows) - len(known), _to_usd(median), _to_usd(p95))
+    return SessionCosts(len(known), len(steps) - len(known), _to_usd(median), _to_usd(p95))
 
 
 def _to_usd(steps: int | None) -> Decimal | None:

@@ -3,59 +3,25 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from operator import add
-from typing import NamedTuple, TypeVar
+from functools import lru_cache
+from typing import TypeVar
 
 from django.contrib.auth.models import User
-from django.db.models import Sum
 
-from metrics_app.dashboard.selection import DashboardSelection
+from metrics_app.dashboard.days import Day, Sums
+from metrics_app.dashboard.selection import DashboardSelection, hours_of
 from metrics_app.indicators import cache_hit_rate, share, total_cache_savings
-from metrics_app.models import DailyUsage, HourlyUsage
 from metrics_app.overrides import load_overrides
 from metrics_app.presets import Moment, Unit
 from metrics_app.price_list import find_rates
-from metrics_app.pricing import COST_STEP_USD, Tokens
-from metrics_app.querysets import RollupQuerySet
+from metrics_app.querysets import WholeSum
 from metrics_app.ranges import DayRange
 
 K = TypeVar("K", bound=Hashable)
 
-
-class Sums(NamedTuple):
-    """Columns of the rollups."""
-
-    calls: int = 0
-    failed: int = 0
-    rate_limited: int = 0
-    overloaded: int = 0
-    unpriced: int = 0
-    cost_steps: int = 0
-    estimated_steps: int = 0
-    input_tokens: int = 0
-    cache_write_5m_tokens: int = 0
-    cache_write_1h_tokens: int = 0
-    cache_read_tokens: int = 0
-    output_tokens: int = 0
-
-    def plus(self, other: "Sums") -> "Sums":
-        return Sums(*map(add, self, other))
-
-    @property
-    def cost_usd(self) -> Decimal:
-        return self.cost_steps * COST_STEP_USD
-
-    @property
-    def tokens(self) -> Tokens:
-        return Tokens(
-            input=self.input_tokens,
-            cache_write_5m=self.cache_write_5m_tokens,
-            cache_write_1h=self.cache_write_1h_tokens,
-            cache_read=self.cache_read_tokens,
-            output=self.output_tokens,
-        )
+HOUR_SUMS = {f"sum_{name}": WholeSum(name) for name in Sums._fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,33 +59,33 @@ class Indicators:
     unpriced: int
 
 
-def read_usage(selection: DashboardSelection, viewer: User, days: DayRange, unit: Unit) -> Usage:
-    """One query."""
-    rows = rows_of(selection, viewer, days, unit)
-    column = "hour" if unit == Unit.HOUR else "day"
-    found = rows.values_list(column, "model").annotate(
-        **{f"sum_{name}": Sum(name) for name in Sums._fields}
-    )
-    cells = _sum_up(
-        ((unit.start_of(step), model), Sums(*map(int, values))) for step, model, *values in found
-    )
-    return Usage(unit, tuple(unit.steps(days)), cells)
-
-
-def rows_of(
-    selection: DashboardSelection, viewer: User, days: DayRange, unit: Unit
-) -> RollupQuerySet[HourlyUsage] | RollupQuerySet[DailyUsage]:
+def read_usage(
+    selection: DashboardSelection,
+    viewer: User,
+    days: DayRange,
+    unit: Unit,
+    known: Mapping[date, Day],
+) -> Usage:
+    """Of the days that are known; one query by the hour."""
+    cells: Iterable[tuple[tuple[Moment, str], Sums]]
     if unit == Unit.HOUR:
-        return selection.hourly(viewer).filter(hour__gte=days.start_at, hour__lt=days.end_at)
-    return selection.daily(viewer).filter(day__gte=days.first, day__lt=days.end)
+        rows = hours_of(selection, viewer, days).values_list("hour", "model")
+        cells = (((hour, model), Sums(*sums)) for hour, model, *sums in rows.annotate(**HOUR_SUMS))
+    else:
+        cells = (
+            ((unit.start_of(day), model), sums)
+            for day, of_day in known.items()
+            for model, sums in of_day.usage.items()
+        )
+    return Usage(unit, tuple(unit.steps(days)), _sum_up(cells))
 
 
 def measure(usage: Usage, now: datetime) -> Indicators:
-    """One query. Savings are told at the prices of `now`."""
+    """One query. Savings are told at the prices of the minute."""
     total = usage.total
-    overrides = load_overrides()
+    minute, overrides = now.replace(second=0, microsecond=0), tuple(load_overrides())
     savings, lack_prices = total_cache_savings(
-        (sums.tokens, find_rates(model, now, overrides))
+        (sums.tokens, _find_rates(model, minute, overrides))
         for model, sums in usage.by_model.items()
         if sums.tokens.cache_read or sums.tokens.cache_write
     )
@@ -133,6 +99,10 @@ def measure(usage: Usage, now: datetime) -> Indicators:
         estimated_share=share(total.estimated_steps, total.cost_steps),
         unpriced=total.unpriced,
     )
+
+
+# Looking prices up takes longer than all sums, and a page asks for the same ones again and again.
+_find_rates = lru_cache(maxsize=200)(find_rates)
 
 
 def _sum_up(parts: Iterable[tuple[K, Sums]]) -> Mapping[K, Sums]:

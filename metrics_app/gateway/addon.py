@@ -35,6 +35,7 @@ from metrics_app.gateway.upstream import (
     is_batch,
     strip_credentials,
 )
+from metrics_app.gateway.usage import add_uncounted
 
 logger = logging.getLogger("cam.gateway")
 
@@ -268,9 +269,8 @@ class Gateway:
         written = self._spool.put(line)
         self._in_flight.forget_when(written, attempt)
         report = attempt.report
-        self._budget_gate.settle(
-            id(attempt), model=report.model, usage=report.usage, written=written
-        )
+        usage = report.usage and add_uncounted(report.usage, report.uncounted_output_tokens)
+        self._budget_gate.settle(id(attempt), model=report.model, usage=usage, written=written)
         return written
 
 

@@ -17,6 +17,8 @@ KILLED = "the gateway was killed"
 MAX_HEAD_BYTES = 64 * 1024
 MAX_ID_CHARACTERS = 100
 MAX_PATH_CHARACTERS = 300
+# A draft is written anew with every so many tokens.
+DRAFT_TOKENS = 1000
 
 Kind = Literal["messages", "count_tokens", "batches", "other"]
 
@@ -122,9 +124,10 @@ class Attempt:
         return _encode(self._line(self.report, cut))
 
     @property
-    def usage_so_far(self) -> dict[str, Any] | None:
-        """Another object whenever the answer has told more."""
-        return self._reader.report.usage if self._reader is not None else None
+    def progress(self) -> tuple[int, int]:
+        """Another value whenever the draft would say noticeably more."""
+        report = self._reader.report if self._reader is not None else self.report
+        return report.usage_count, report.uncounted_output_tokens // DRAFT_TOKENS
 
     def draft(self) -> bytes:
         """The line as it is if the gateway is killed now."""
@@ -153,6 +156,7 @@ class Attempt:
             "claude_session_id": self.claude_session_id[:MAX_ID_CHARACTERS] or None,
             "retry_count": self.retry_count,
             "usage": report.usage,
+            "uncounted_output_tokens": report.uncounted_output_tokens,
             "first_byte_ms": self._since_start(self._first_byte),
             "total_ms": self._since_start(self.clock()),
         }

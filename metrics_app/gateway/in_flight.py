@@ -46,9 +46,9 @@ class InFlight:
         """Shows the answer's chunks to the attempt, and keeps what they tell before they go on."""
 
         def see(chunk: bytes) -> None:
-            known = attempt.usage_so_far
+            known = attempt.progress
             attempt.see_response(chunk)
-            if attempt.usage_so_far is not known:
+            if attempt.progress != known:
                 self.write(attempt)
 
         return see

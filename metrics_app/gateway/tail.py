@@ -11,6 +11,7 @@ from metrics_app.gateway.budget_gate import Charge
 from metrics_app.gateway.budgets import Budgets
 from metrics_app.gateway.policy import Policy
 from metrics_app.gateway.spool import Position
+from metrics_app.gateway.usage import add_uncounted
 
 logger = logging.getLogger("cam.gateway")
 
@@ -50,12 +51,15 @@ def _read_line(
         line = json.loads(raw)
         started_at = _read_moment(line["started_at"])
         usage = line["usage"]
+        uncounted = line.get("uncounted_output_tokens", 0)
         model = line["model"] or line["requested_model"]
         policy = find_policy(line["agent_id"])
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
     if not isinstance(usage, dict) or not isinstance(model, str | None):
         return None
+    if type(uncounted) is int:
+        usage = add_uncounted(usage, uncounted)
     return Charge(policy, budgets.cost_of(model, usage), started_at)
 
 

@@ -2,29 +2,49 @@
 
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 MAX_LINE_BYTES = 1024 * 1024
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_ERROR_CHARACTERS = 300
+# Anthropic tells 3.5 English characters for a token. What needs more bytes a character is denser.
+BYTES_A_TOKEN = 3.5
 
 _INPUT_KEYS = frozenset(
     {"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation"}
 )
-# Content blocks make up nearly all of a stream and are skipped unparsed.
-_WANTED = (b'"message_start"', b'"message_delta"', b'"message_stop"', b'"error"')
+_WANTED = (
+    b'"content_block_delta"',
+    b'"message_start"',
+    b'"message_delta"',
+    b'"message_stop"',
+    b'"error"',
+)
+_WRITTEN_KEYS = ("text", "thinking", "partial_json")
 
 
 @dataclass(slots=True)
 class Report:
-    """What is known so far. `is_complete` only after the message's regular end."""
+    """What is known so far. `is_complete` only after the message's regular end.
+
+    `usage` was told `usage_count` times; `uncounted_bytes` of text came after the last count of output.
+    """
 
     message_id: str | None = None
     model: str | None = None
     usage: dict[str, Any] | None = None
+    usage_count: int = 0
+    uncounted_bytes: int = 0
     error: str | None = None
     is_complete: bool = False
+
+    @property
+    def uncounted_output_tokens(self) -> int:
+        """Estimated: of an answer that is cut off nobody tells the tokens of its last part."""
+        return 0 if self.is_complete else ceil(self.uncounted_bytes / BYTES_A_TOKEN)
 
 
 def merge_usage(
@@ -93,8 +113,13 @@ class StreamReader:
                 message = event.get("message")
                 if isinstance(message, dict):
                     read_message(message, report)
+            case "content_block_delta":
+                report.uncounted_bytes += _count_written(event.get("delta"))
             case "message_delta":
-                _read_usage(event.get("usage"), report)
+                usage = event.get("usage")
+                _read_usage(usage, report)
+                if isinstance(usage, dict) and "output_tokens" in usage:
+                    report.uncounted_bytes = 0
             case "message_stop":
                 report.is_complete = report.error is None
             case "error":
@@ -198,6 +223,21 @@ def read_message(message: dict[str, Any], report: Report) -> None:
 def _read_usage(usage: Any, report: Report) -> None:
     if isinstance(usage, dict):
         report.usage = merge_usage(report.usage or {}, usage)
+        report.usage_count += 1
+
+
+def _count_written(delta: Any) -> int:
+    """Bytes of what the model wrote in a piece of an answer: text, thinking, a tool's input."""
+    if not isinstance(delta, dict):
+        return 0
+    written = (delta.get(key) for key in _WRITTEN_KEYS)
+    return sum(len(text.encode(errors="replace")) for text in written if isinstance(text, str))
+
+
+def add_uncounted(usage: Mapping[str, Any], output_tokens: int) -> dict[str, Any]:
+    """The usage with output that its counts lack."""
+    known = usage.get("output_tokens")
+    return {**usage, "output_tokens": (known if type(known) is int else 0) + output_tokens}
 
 
 def describe_error(data: dict[str, Any]) -> str:

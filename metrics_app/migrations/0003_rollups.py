@@ -5,15 +5,6 @@ from django.conf import settings
 from django.db import migrations, models
 
 
-def sum_up(apps, schema_editor):
-    """Calls from before there were sums. Nothing to do, and nothing read, where there are none."""
-    if apps.get_model("metrics_app", "UsageRecord").objects.exists():
-        from metrics_app.rollups import correct_day, days_of_ledger
-
-        for day in days_of_ledger().days:
-            correct_day(day)
-
-
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -125,5 +116,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('hour', 'agent', 'session_id', 'model', 'is_answered', 'user'), name='hourly_usage_once')],
             },
         ),
-        migrations.RunPython(sum_up, migrations.RunPython.noop),
     ]

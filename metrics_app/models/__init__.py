@@ -1,7 +1,13 @@
 from metrics_app.models.budgets import Budget, BudgetAlert, BudgetPeriod, BudgetTopUp, Scope
 from metrics_app.models.mails import CostMail, CostMailPreference, MailKind
 from metrics_app.models.prices import PriceOverride
-from metrics_app.models.rollups import DailyLatency, DailyUsage, HourlyUsage
+from metrics_app.models.rollups import (
+    DailySpending,
+    DailyTotal,
+    DailyUsage,
+    DayVersion,
+    HourlyUsage,
+)
 from metrics_app.models.spool import IngestCounter, LeftOut, SpoolCheckpoint
 from metrics_app.models.turns import MessageNote, SubagentStart, TranscriptCursor, TurnCost
 from metrics_app.models.usage import CallKind, UsageRecord
@@ -14,8 +20,10 @@ __all__ = [
     "CallKind",
     "CostMail",
     "CostMailPreference",
-    "DailyLatency",
+    "DailySpending",
+    "DailyTotal",
     "DailyUsage",
+    "DayVersion",
     "HourlyUsage",
     "IngestCounter",
     "LeftOut",

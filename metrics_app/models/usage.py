@@ -62,6 +62,10 @@ class UsageRecord(models.Model):
     cache_write_1h_tokens = models.PositiveBigIntegerField(default=0)
     cache_read_tokens = models.PositiveBigIntegerField(default=0)
     output_tokens = models.PositiveBigIntegerField(default=0)
+    uncounted_output_tokens = models.PositiveIntegerField(
+        default=0,
+        help_text="Part of the output: an estimate of what was written after the last count.",
+    )
     thinking_tokens = models.PositiveBigIntegerField(default=0, help_text="Part of the output.")
     web_searches = models.PositiveBigIntegerField(default=0)
     service_tier = models.CharField(max_length=40, blank=True)

@@ -4,9 +4,9 @@ import pytest
 
 from metrics_app.comparisons import (
     change,
-    days_cut_by,
     first_day_of,
     make_periods,
+    spans_by_hour,
     spent_until,
 )
 
@@ -53,18 +53,18 @@ def test_in_january_the_month_before_is_december():
 
 def test_hours_are_needed_of_the_days_that_are_cut():
     periods = make_periods(NOW)
-    assert days_cut_by(periods, NOW) == {
-        date(2026, 11, 23),
-        date(2026, 11, 22),
-        date(2026, 11, 16),
-        date(2026, 10, 23),
-    }
+    assert spans_by_hour(periods, NOW) == [
+        (at(10, 23), at(10, 23, 14)),
+        (at(11, 16), at(11, 16, 14)),
+        (at(11, 22), at(11, 22, 14)),
+        (at(11, 23), at(11, 23, 14)),
+    ]
     assert first_day_of(periods) == date(2026, 10, 1)
 
 
 def test_at_midnight_no_day_is_cut():
     midnight = at(11, 23)
-    assert days_cut_by(make_periods(midnight), midnight) == set()
+    assert spans_by_hour(make_periods(midnight), midnight) == []
 
 
 def test_whole_days_and_the_hours_of_the_last_one_add_up():

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 14, 40, tzinfo=UTC)
 TODAY = NOW.date()
 WEEK = Preset.WEEK.days(TODAY)
-QUERIES = 13
+QUERIES = 11
 
 
 @pytest.fixture
@@ -52,6 +52,15 @@ def many_agents(bob, make_agent, spend):
 def test_it_takes_a_known_number_of_queries(many_agents, staff, django_assert_num_queries):
     with django_assert_num_queries(QUERIES):
         show(staff)
+
+
+def test_days_that_stayed_the_same_are_not_read_again(
+    many_agents, staff, django_assert_num_queries
+):
+    before = show(staff)
+    with django_assert_num_queries(QUERIES - 2):
+        after = show(staff)
+    assert after == before
 
 
 @pytest.mark.parametrize(("by", "more"), [(SeriesBy.USER, 1), (SeriesBy.TOKENS, 0)])

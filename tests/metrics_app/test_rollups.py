@@ -7,14 +7,18 @@ from io import StringIO
 from itertools import chain
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core.management import CommandError, call_command
-from django.db.models import Sum
+from django.db.models import Count, F, Q, Sum, Value
+from django.db.models.functions import Coalesce, NullIf, TruncDate
 
 from agents.models import Agent
 from metrics_app.ingest import ingest_spool
 from metrics_app.models import (
-    DailyLatency,
+    DailySpending,
+    DailyTotal,
     DailyUsage,
+    DayVersion,
     HourlyUsage,
     MessageNote,
     PriceOverride,
@@ -22,6 +26,7 @@ from metrics_app.models import (
 )
 from metrics_app.models.rollups import FIRST_BYTE_COLUMNS, TOTAL_COLUMNS
 from metrics_app.price_list import PRICED_KINDS
+from metrics_app.querysets import EVERYONE
 from metrics_app.ranges import DayRange
 from metrics_app.repricing import reprice
 from metrics_app.rollups import RollupChange, correct_day, days_of_ledger
@@ -34,16 +39,42 @@ pytestmark = pytest.mark.django_db
 PRICES = [f"{kind}_price" for kind in PRICED_KINDS]
 
 
+def list_sums(rows, keys, **sums):
+    return sorted(rows.values_list(*keys).annotate(**sums))
+
+
 @pytest.fixture
 def assert_in_step():
     """Every sum is that of the calls, also by every key."""
 
     def check():
+        records = UsageRecord.objects.order_by().annotate(
+            day=TruncDate("started_at", tzinfo=UTC),
+            known=Coalesce(F("session_id"), 0),
+            named=Coalesce(NullIf(F("model"), Value("")), F("requested_model")),
+        )
+        everyone = DailyTotal.objects.of_everyone()
+        of_users = DailyTotal.objects.exclude(owner_id=EVERYONE)
+        for sums, of_sums, of_records in (
+            (HourlyUsage.objects, ("agent_id", "model"), ("agent_id", "named")),
+            (DailyUsage.objects, ("day", "agent_id", "model"), ("day", "agent_id", "named")),
+            (everyone, ("day", "model"), ("day", "named")),
+            (of_users, ("owner_id", "day", "model"), ("user_id", "day", "named")),
+        ):
+            found = list_sums(sums, of_sums, count=Sum("attempts"), tokens=Sum("output_tokens"))
+            assert found == list_sums(
+                records, of_records, count=Count("pk"), tokens=Sum("output_tokens")
+            )
+        keys = ("day", "user_id", "agent_id")
+        assert list_sums(
+            DailySpending.objects, (*keys, "session_id"), count=Sum("attempts"), no=Sum("unpriced")
+        ) == list_sums(
+            records, (*keys, "known"), count=Count("pk"), no=Count("pk", filter=Q(is_unpriced=True))
+        )
         for model in (HourlyUsage, DailyUsage):
             assert model.objects.totals() == UsageRecord.objects.totals()
+        for model in (HourlyUsage, DailyUsage, DailySpending, DailyTotal):
             assert not model.objects.filter(attempts=0).exists()
-            total = model.objects.aggregate(count=Sum("attempts"))["count"] or 0
-            assert total == UsageRecord.objects.count()
         span = days_of_ledger()
         for day in span.days if span else ():
             assert correct_day(day, is_dry_run=True) == 0
@@ -105,7 +136,7 @@ def test_sums_stay_in_step_when_calls_come_late_move_and_are_priced_again(
     ]
     write_notes([note.pk for note in notes])
     assert_in_step()
-    assert HourlyUsage.objects.filter(session_id=session.pk).exists()
+    assert DailySpending.objects.filter(session_id=session.pk).exists()
 
 
 def test_a_call_that_is_taken_away_leaves_no_row(agent, make_record):
@@ -113,8 +144,8 @@ def test_a_call_that_is_taken_away_leaves_no_row(agent, make_record):
     sums = RollupChange()
     sums.remove(record)
     sums.write()
-    assert not HourlyUsage.objects.exists()
-    assert not DailyUsage.objects.exists()
+    for model in (HourlyUsage, DailyUsage, DailySpending, DailyTotal):
+        assert not model.objects.exists()
 
 
 def test_hours_and_days_begin_in_utc(agent, make_record):
@@ -129,8 +160,8 @@ def test_hours_and_days_begin_in_utc(agent, make_record):
 def test_a_call_without_an_answer_stands_under_the_model_that_was_asked_for(agent, make_record):
     make_record(agent, model="", requested_model=OPUS, status=529, cost_usd=None)
     make_record(agent, model=OPUS)
-    rows = DailyUsage.objects.order_by("is_answered").values_list("model", "is_answered", "failed")
-    assert list(rows) == [(OPUS, False, 1), (OPUS, True, 0)]
+    row = DailyUsage.objects.get()
+    assert (row.model, row.attempts, row.answered, row.failed) == (OPUS, 2, 1, 1)
 
 
 def test_outcomes_are_counted(agent, make_record):
@@ -149,7 +180,7 @@ def test_latencies_of_answered_calls_are_counted_in_buckets(agent, make_record):
     make_record(agent, first_byte_ms=None, total_ms=None)
     make_record(agent, first_byte_ms=10, total_ms=10, status=500)
     make_record(agent, first_byte_ms=10, total_ms=10, kind="count_tokens")
-    row = DailyLatency.objects.get()
+    row = DailyUsage.objects.get()
     counts = {name: getattr(row, name) for name in chain(FIRST_BYTE_COLUMNS, TOTAL_COLUMNS)}
     assert {name for name, count in counts.items() if count} == {"first_byte_0", "total_11"}
     assert sum(counts.values()) == 2
@@ -162,7 +193,7 @@ def test_a_batch_adds_to_the_sums_in_a_statement_a_table(
     sums = RollupChange()
     for record in records:
         sums.add(record)
-    with django_assert_num_queries(2):  # no latencies
+    with django_assert_num_queries(5):  # the last: the version of the day
         sums.write()
 
 
@@ -180,6 +211,62 @@ def test_users_see_their_own_sums_and_staff_see_all(alice, bob, staff, make_agen
     make_record(make_agent(bob))
     assert DailyUsage.objects.visible_to(alice).totals().calls == 1
     assert DailyUsage.objects.visible_to(staff).totals().calls == 2
+
+
+def test_totals_are_of_one_user_or_of_all_that_the_viewer_sees(
+    alice, bob, staff, make_agent, make_record
+):
+    make_record(make_agent(alice))
+    make_record(make_agent(bob), model="claude-haiku-4-5")
+    totals = DailyTotal.objects
+
+    def count(*who):
+        return sum(totals.visible_to(*who).values_list("calls", flat=True))
+
+    assert [count(alice), count(staff), count(staff, bob.pk)] == [1, 2, 1]
+    assert [count(alice, bob.pk), count(AnonymousUser())] == [0, 0]
+
+
+@pytest.fixture
+def versions():
+    def read():
+        return dict(DayVersion.objects.values_list("owner_id", "version"))
+
+    return read
+
+
+def test_whatever_is_written_to_a_day_gives_it_another_version(
+    alice, bob, make_agent, make_record, versions
+):
+    agent = make_agent(alice)
+    record = make_record(agent)
+    make_record(make_agent(bob))
+    before = versions()
+    sums = RollupChange()
+    sums.remove(record)
+    record.session = make_session(agent)
+    sums.add(record)
+    sums.write()
+    after = versions()
+    assert {owner for owner in after if after[owner] != before[owner]} == {EVERYONE, alice.pk}
+
+
+def test_a_day_to_which_nothing_is_written_keeps_its_version(agent, make_record, versions):
+    record = make_record(agent)
+    before = versions()
+    sums = RollupChange()
+    sums.remove(record)
+    sums.add(record)
+    assert sums.write() == correct_day(STARTED.date()) == 0
+    assert versions() == before
+
+
+def test_a_correction_gives_the_day_another_version(agent, make_record, versions):
+    make_record(agent)
+    before = versions()
+    DailySpending.objects.update(calls=77)
+    assert correct_day(STARTED.date()) == 1
+    assert versions()[EVERYONE] != before[EVERYONE]
 
 
 def test_sums_without_rows_are_nothing():
@@ -207,8 +294,9 @@ def test_wrong_and_missing_and_surplus_sums_are_corrected(agent, make_record, as
     make_record(agent, started_at=STARTED - timedelta(days=9))
     HourlyUsage.objects.filter(hour__gte=STARTED - timedelta(hours=1)).update(calls=77)
     DailyUsage.objects.filter(day=STARTED.date()).delete()
-    DailyLatency.objects.update(day=STARTED.date() - timedelta(days=3))
-    assert run().endswith("10 days, 4 sums corrected\n")
+    DailySpending.objects.filter(day=STARTED.date()).update(day=STARTED.date() - timedelta(days=3))
+    DailyTotal.objects.of_everyone().update(total_0=77)
+    assert run().endswith("10 days, 6 sums corrected\n")
     assert_in_step()
 
 
@@ -234,7 +322,7 @@ def test_sums_stay_in_step_when_a_deleted_agents_sessions_go(
     session = make_session(agent)
     spool(make_line(agent.pk, started_at=session.created_at.isoformat()))
     ingest_spool()
-    assert HourlyUsage.objects.get().session_id == session.pk
+    assert DailyUsage.objects.get().session_id == session.pk
     agent.sessions.all().delete()
     assert_in_step()
     PriceOverride.objects.create(

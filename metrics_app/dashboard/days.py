@@ -1,0 +1,195 @@
+"""The sums of single days, kept in memory for as long as nothing is written to the day.
+
+Nearly all days of a dashboard are over and stay as they are, so that mostly today is read. What is
+kept is checked against `DayVersion` at each use: a late call or another price is seen at once.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import repeat
+from operator import add
+from threading import Lock
+from typing import NamedTuple, TypeVar
+
+from django.contrib.auth.models import User
+from django.db.models import CharField
+from django.db.models.functions import Cast
+
+from metrics_app.dashboard.selection import DashboardSelection, SeriesBy, within
+from metrics_app.models import DayVersion
+from metrics_app.models.rollups import FIRST_BYTE_COLUMNS, TOTAL_COLUMNS
+from metrics_app.pricing import COST_STEP_USD, Tokens
+from metrics_app.ranges import DayRange
+
+# Of one with hundreds of sessions they take 50 kB each.
+MAX_KEPT_DAYS = 1000
+
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Sums(NamedTuple):
+    """Columns of the rollups."""
+
+    calls: int = 0
+    failed: int = 0
+    rate_limited: int = 0
+    overloaded: int = 0
+    unpriced: int = 0
+    cost_steps: int = 0
+    estimated_steps: int = 0
+    input_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    cache_read_tokens: int = 0
+    output_tokens: int = 0
+
+    def plus(self, other: "Sums") -> "Sums":
+        return Sums(*map(add, self, other))
+
+    @property
+    def cost_usd(self) -> Decimal:
+        return self.cost_steps * COST_STEP_USD
+
+    @property
+    def tokens(self) -> Tokens:
+        return Tokens(
+            input=self.input_tokens,
+            cache_write_5m=self.cache_write_5m_tokens,
+            cache_write_1h=self.cache_write_1h_tokens,
+            cache_read=self.cache_read_tokens,
+            output=self.output_tokens,
+        )
+
+
+class Cost(NamedTuple):
+    """What calls came to. The steps lack the `unpriced` ones."""
+
+    calls: int = 0
+    unpriced: int = 0
+    steps: int = 0
+
+    def plus(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.calls + other.calls, self.unpriced + other.unpriced, self.steps + other.steps
+        )
+
+
+Costs = dict[Key, Cost]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """By model the sums, and how many answers took how long (first byte, then total); what who spent.
+
+    `agents` has ids as text. Calls of no known session are in none of `sessions`.
+    """
+
+    usage: dict[str, Sums] = field(default_factory=dict)
+    latencies: dict[str, Sequence[int]] = field(default_factory=dict)
+    users: Costs[int] = field(default_factory=dict)
+    workspaces: Costs[str] = field(default_factory=dict)
+    agents: Costs[str] = field(default_factory=dict)
+    sessions: Costs[int] = field(default_factory=dict)
+
+    def add(self, model: str, sums: Sums, latencies: Sequence[int]) -> None:
+        self.usage[model] = self.usage.get(model, Sums()).plus(sums)
+        self.latencies[model] = list(map(add, self.latencies.get(model, repeat(0)), latencies))
+
+    def spend(self, user_id: int, workspace: str, agent: str, session_id: int, cost: Cost) -> None:
+        _add_to(self.users, user_id, cost)
+        _add_to(self.workspaces, workspace, cost)
+        _add_to(self.agents, agent, cost)
+        if session_id:
+            _add_to(self.sessions, session_id, cost)
+
+
+def _add_to(costs: Costs[Key], key: Key, cost: Cost) -> None:
+    costs[key] = costs[key].plus(cost) if key in costs else cost
+
+
+SUM_COLUMNS = Sums._fields
+LATENCY_COLUMNS = (*FIRST_BYTE_COLUMNS, *TOTAL_COLUMNS)
+
+
+class _KeptDays:
+    """The days used last, by what was selected."""
+
+    def __init__(self) -> None:
+        self._days: OrderedDict[tuple[Hashable, date], tuple[int, Day]] = OrderedDict()
+        self._lock = Lock()
+
+    def find(self, scope: Hashable, versions: Mapping[date, int]) -> dict[date, Day]:
+        found = {}
+        with self._lock:
+            for day, version in versions.items():
+                kept_version, kept = self._days.get((scope, day), (None, None))
+                if kept is not None and kept_version == version:
+                    self._days.move_to_end((scope, day))
+                    found[day] = kept
+        return found
+
+    def keep(self, scope: Hashable, versions: Mapping[date, int], days: Mapping[date, Day]) -> None:
+        with self._lock:
+            for day, sums in days.items():
+                self._days[scope, day] = (versions[day], sums)
+                self._days.move_to_end((scope, day))
+            while len(self._days) > MAX_KEPT_DAYS:
+                self._days.popitem(last=False)
+
+    def forget(self) -> None:
+        with self._lock:
+            self._days.clear()
+
+
+_kept = _KeptDays()
+
+
+def forget_days() -> None:
+    """As a new process begins."""
+    _kept.forget()
+
+
+def read_days(selection: DashboardSelection, viewer: User, days: DayRange) -> dict[date, Day]:
+    """Those with calls of anyone. One query, and two more where a day changed."""
+    # Versions first: what is written from here on makes what is kept an old version.
+    versions = read_versions(selection, viewer, days)
+    scope = (
+        None if viewer.is_staff else viewer.pk,
+        replace(selection, days=None, by=SeriesBy.MODEL, unit=None),
+    )
+    found = _kept.find(scope, versions)
+    if missing := versions.keys() - found.keys():
+        span = DayRange(min(missing), max(missing) + timedelta(days=1))
+        read = _read(selection, viewer, span)
+        news = {day: read[day] for day in missing}
+        _kept.keep(scope, versions, news)
+        found |= news
+    return found
+
+
+def read_versions(
+    selection: DashboardSelection, viewer: User, days: DayRange | None = None
+) -> dict[date, int]:
+    """By day with calls, all or of `days`; another number once anything of the day has changed."""
+    every = DayVersion.objects.visible_to(viewer, selection.user_id)
+    versions = every if days is None else within(every, days)
+    return dict(versions.values_list("day", "version"))
+
+
+def _read(selection: DashboardSelection, viewer: User, span: DayRange) -> Mapping[date, Day]:
+    days: defaultdict[date, Day] = defaultdict(Day)
+    rows = within(selection.daily(viewer), span)
+    for day, model, *values in rows.values_list("day", "model", *SUM_COLUMNS, *LATENCY_COLUMNS):
+        days[day].add(model, Sums(*values[: len(SUM_COLUMNS)]), values[len(SUM_COLUMNS) :])
+    # UUIDs would be made of each of thousands of texts.
+    agent = Cast("agent_id", CharField())
+    costs = within(selection.spending(viewer), span).values_list(
+        "day", "session_id", "user_id", "agent__workspace", agent, "calls", "unpriced", "cost_steps"
+    )
+    for day, session_id, user_id, workspace, agent_id, *values in costs:
+        days[day].spend(user_id, workspace, agent_id, session_id, Cost(*values))
+    return days
