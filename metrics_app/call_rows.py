@@ -82,7 +82,7 @@ def _make_row(
         cache_write_1h_tokens=tokens.cache_write_1h,
         cache_read_tokens=tokens.cache_read,
         output_tokens=tokens.output,
-        uncounted_output_tokens=line.uncounted_output_tokens,
+        uncounted_output_tokens=min(line.uncounted_output_tokens, tokens.output),
         thinking_tokens=tokens.thinking,
         web_searches=tokens.web_searches,
         service_tier=assessment.service_tier,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from importlib.metadata import version
 from operator import add, attrgetter
 from typing import Any
@@ -91,6 +92,7 @@ class Override:
         return cost * self.multiplier / TOKENS_A_PRICE
 
 
+@lru_cache(maxsize=1000)
 def normalise_model(model: str) -> str:
     """The bare model id: without `[1m]`, a provider's prefix, region or revision."""
     name = re.sub(r"\[\w*\]$", "", model.strip().lower())

@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, Literal, NoReturn
 from uuid import UUID
 
+from metrics_app.gateway.usage import MAX_UNCOUNTED_TOKENS
+
 MAX_LINE_BYTES = 256 * 1024
 MAX_BATCH_LINES = 2000
 MAX_BATCH_BYTES = 8 * 1024 * 1024
 MAX_MILLISECONDS = 7 * 24 * 3600 * 1000
 MAX_RETRIES = 10_000
-MAX_UNCOUNTED_TOKENS = 1_000_000
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 CLOCK_TOLERANCE = timedelta(days=1)
 KINDS = frozenset({"messages", "count_tokens", "batches", "other"})
@@ -134,7 +135,7 @@ def clean_text(value: str, max_characters: int) -> str:
 
 def _load(raw: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(raw.decode(), parse_constant=_refuse_constant)
+        data = _DECODER.decode(raw.decode())
     except (ValueError, RecursionError) as exc:
         raise SpoolLineError(f"no JSON: {exc}"[:100], "not_json") from exc
     if not isinstance(data, dict):
@@ -144,6 +145,10 @@ def _load(raw: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+# Made once: `json.loads` makes one for each line.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _clean_json(value: Any) -> Any:

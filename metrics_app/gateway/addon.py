@@ -20,7 +20,7 @@ from metrics_app.gateway import refusals
 from metrics_app.gateway.allowlist import refuse_connect, refuse_request
 from metrics_app.gateway.attempts import Attempt, classify_path, read_retry_count
 from metrics_app.gateway.budget_gate import BudgetGate
-from metrics_app.gateway.budgets import BudgetsFile
+from metrics_app.gateway.budgets import BudgetsFile, Usage
 from metrics_app.gateway.certificate import publish_ca
 from metrics_app.gateway.config import GatewayConfig, read_config
 from metrics_app.gateway.flows import has_bounded_body, read_target, redirect, tap
@@ -269,7 +269,9 @@ class Gateway:
         written = self._spool.put(line)
         self._in_flight.forget_when(written, attempt)
         report = attempt.report
-        usage = report.usage and add_uncounted(report.usage, report.uncounted_output_tokens)
+        usage: Usage | None = report.usage
+        if usage is not None:
+            usage = add_uncounted(usage, report.uncounted_output_tokens)
         self._budget_gate.settle(id(attempt), model=report.model, usage=usage, written=written)
         return written
 

@@ -51,16 +51,14 @@ def _read_line(
         line = json.loads(raw)
         started_at = _read_moment(line["started_at"])
         usage = line["usage"]
-        uncounted = line.get("uncounted_output_tokens", 0)
+        uncounted = line.get("uncounted_output_tokens")
         model = line["model"] or line["requested_model"]
         policy = find_policy(line["agent_id"])
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
     if not isinstance(usage, dict) or not isinstance(model, str | None):
         return None
-    if type(uncounted) is int:
-        usage = add_uncounted(usage, uncounted)
-    return Charge(policy, budgets.cost_of(model, usage), started_at)
+    return Charge(policy, budgets.cost_of(model, add_uncounted(usage, uncounted)), started_at)
 
 
 def _read_moment(text: str) -> datetime:

@@ -12,12 +12,14 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_ERROR_CHARACTERS = 300
 # Anthropic tells 3.5 English characters for a token. What needs more bytes a character is denser.
 BYTES_A_TOKEN = 3.5
+MAX_UNCOUNTED_TOKENS = 1_000_000
 
 _INPUT_KEYS = frozenset(
     {"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation"}
 )
+_DELTA = b'"content_block_delta"'
 _WANTED = (
-    b'"content_block_delta"',
+    _DELTA,
     b'"message_start"',
     b'"message_delta"',
     b'"message_stop"',
@@ -44,7 +46,9 @@ class Report:
     @property
     def uncounted_output_tokens(self) -> int:
         """Estimated: of an answer that is cut off nobody tells the tokens of its last part."""
-        return 0 if self.is_complete else ceil(self.uncounted_bytes / BYTES_A_TOKEN)
+        if self.is_complete:
+            return 0
+        return min(ceil(self.uncounted_bytes / BYTES_A_TOKEN), MAX_UNCOUNTED_TOKENS)
 
 
 def merge_usage(
@@ -101,7 +105,8 @@ class StreamReader:
         try:
             event = json.loads(line[5:])
         except (ValueError, RecursionError):
-            self.report.error = self.report.error or "malformed event in the stream"
+            if _DELTA not in line:
+                self.report.error = self.report.error or "malformed event in the stream"
             return
         if isinstance(event, dict):
             self._read_event(event)
@@ -118,7 +123,7 @@ class StreamReader:
             case "message_delta":
                 usage = event.get("usage")
                 _read_usage(usage, report)
-                if isinstance(usage, dict) and "output_tokens" in usage:
+                if isinstance(usage, dict) and type(usage.get("output_tokens")) is int:
                     report.uncounted_bytes = 0
             case "message_stop":
                 report.is_complete = report.error is None
@@ -234,10 +239,13 @@ def _count_written(delta: Any) -> int:
     return sum(len(text.encode(errors="replace")) for text in written if isinstance(text, str))
 
 
-def add_uncounted(usage: Mapping[str, Any], output_tokens: int) -> dict[str, Any]:
-    """The usage with output that its counts lack."""
+def add_uncounted(usage: Mapping[str, Any], output_tokens: object) -> Mapping[str, Any]:
+    """The usage with output that its counts lack; as it is where that is no sensible number."""
+    if type(output_tokens) is not int or not 0 < output_tokens <= MAX_UNCOUNTED_TOKENS:
+        return usage
     known = usage.get("output_tokens")
-    return {**usage, "output_tokens": (known if type(known) is int else 0) + output_tokens}
+    counted = max(known, 0) if type(known) is int else 0
+    return {**usage, "output_tokens": counted + output_tokens}
 
 
 def describe_error(data: dict[str, Any]) -> str:

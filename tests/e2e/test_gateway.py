@@ -283,7 +283,7 @@ def test_a_whole_stream_is_one_line_with_its_usage(agent):
     line = agent.read_line()
     assert status == line["status"] == 200
     assert (line["complete"], line["streamed"], line["error"]) == (True, True, None)
-    assert line["usage"] == COUNTS
+    assert (line["usage"], line["uncounted_output_tokens"]) == (COUNTS, 0)
     assert line["model"] == line["requested_model"] == "claude-opus-5-5"
     assert line["request_id"] == headers["request-id"]
     assert (line["claude_session_id"], line["retry_count"]) == ("s-1", 2)
@@ -305,20 +305,28 @@ def test_a_broken_stream_keeps_its_known_input(agent, fault):
         assert fault == "cut"
     line = agent.read_line()
     assert (line["complete"], line["usage"]["input_tokens"]) == (False, 1200)
+    assert line["uncounted_output_tokens"] > 0
     assert line["error"]
 
 
-def test_an_agent_that_hangs_up_leaves_a_line(make_gateway):
-    slow = Upstream(pace=5)
-    agent = make_gateway(CAM_UPSTREAM_URL=slow.url).add_agent()
+def hang_up(agent, prompt, *, after_bytes):
+    """Ask for a stream, and drop the connection once so many bytes of it are there."""
     connection = agent.open_https()
-    connection.request("POST", "/v1/messages", json.dumps(make_body(f"long {USAGE}", stream=True)))
-    connection.getresponse().read1(10)
+    connection.request("POST", "/v1/messages", json.dumps(make_body(prompt, stream=True)))
+    connection.getresponse().read(after_bytes)
     connection.sock.close()
     connection.close()
+
+
+def test_an_agent_that_hangs_up_leaves_a_line(make_gateway):
+    slow = Upstream(pace=200)
+    agent = make_gateway(CAM_UPSTREAM_URL=slow.url).add_agent()
+    hang_up(agent, f"long 3000 {USAGE}", after_bytes=5000)
     line = agent.read_line()
     slow.close()
     assert (line["complete"], line["usage"]["input_tokens"]) == (False, 1200)
+    assert line["usage"]["output_tokens"] == 1
+    assert line["uncounted_output_tokens"] > 20
 
 
 def test_an_error_status_is_a_line_without_usage(agent):
@@ -547,6 +555,24 @@ def test_costs_that_the_portal_has_not_read_count_even_after_a_kill(make_gateway
     asked = len(upstream.seen)
     assert gateway.client(alice.agent_id).say("hello")[0] == 402
     assert len(upstream.seen) == asked
+
+
+def test_an_agent_that_keeps_hanging_up_runs_into_its_budget(make_gateway):
+    slow = Upstream(pace=1000)
+    gateway = make_gateway(CAM_UPSTREAM_URL=slow.url, ANTHROPIC_API_KEY=KEY)
+    gateway.stop()
+    write_budgets(gateway)  # worth 500 tokens of output
+    gateway.start()
+    alice = gateway.add_agent(user_id=3)
+    for number in range(1, 6):
+        hang_up(alice, "long 3000 usage out=9", after_bytes=20_000)
+        lines = alice.read_lines(number)
+    slow.close()
+    assert [line["status"] for line in lines[:1] + lines[-1:]] == [200, 402]
+    assert all(line["usage"]["output_tokens"] == 1 for line in lines if line["usage"])
+    gateway.stop(signal.SIGKILL)
+    gateway.start()
+    assert gateway.client(alice.agent_id).say("hello")[0] == 402
 
 
 def test_what_calls_in_flight_hold_is_to_be_tried_again(make_gateway):

@@ -53,6 +53,14 @@ def test_calls_are_json_lines(get, spent, alice):
     assert "X-Next-After" not in response
 
 
+def test_a_call_says_how_much_of_its_output_nobody_counted(get, agent, alice, make_record):
+    make_record(agent)
+    make_record(agent, complete=False, output_tokens=1077, uncounted_output_tokens=1000)
+    calls = lines_of(get(alice, "/api/metrics"))
+    counts = [(call["output_tokens"], call["uncounted_output_tokens"]) for call in calls]
+    assert counts == [(77, 0), (1077, 1000)]
+
+
 def test_a_token_works_too(client, spent, alice):
     token = ApiToken(user=alice, name="script")
     raw = token.set_secret()

@@ -66,6 +66,13 @@ def test_a_row_says_what_the_record_says(agent, make_record):
 
 
 @pytest.mark.django_db
+def test_a_row_says_how_much_of_the_output_nobody_counted(agent, make_record):
+    make_record(agent, complete=False, output_tokens=1077, uncounted_output_tokens=1000)
+    (row,) = read_csv(UsageRecord.objects.all())
+    assert (row["output_tokens"], row["uncounted_output_tokens"]) == ("1077", "1000")
+
+
+@pytest.mark.django_db
 def test_times_are_utc(agent, make_record):
     tokyo = timezone(timedelta(hours=9))
     make_record(agent, started_at=datetime(2026, 11, 24, 2, 0, tzinfo=tokyo))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from metrics_app.gateway.attempts import (
+    DRAFT_TOKENS,
     MAX_HEAD_BYTES,
     Attempt,
     classify_path,
@@ -13,6 +14,7 @@ from metrics_app.gateway.attempts import (
 
 AGENT = "5a3f7f0e-7a52-4d6c-9a53-3a2f6f0b3c11"
 STOPPED = b'data: {"type": "message_stop"}\n\n'
+COUNTED = b'data: {"type": "message_delta", "usage": {"output_tokens": 77}}\n\n'
 
 
 class Clock:
@@ -36,6 +38,11 @@ def start_stream(attempt):
     attempt.start_response(
         status=200, content_type="text/event-stream", content_encoding="", request_id="req_1"
     )
+
+
+def write(size):
+    delta = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "x" * size}}
+    return b"data: " + json.dumps(delta).encode() + b"\n\n"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +121,48 @@ def test_a_stream_that_just_ends_says_so():
     start_stream(attempt)
     line = finish(attempt)
     assert (line["complete"], line["error"]) == (False, "the answer ended before its last event")
+
+
+def test_a_line_has_what_a_cut_stream_wrote_after_its_last_count():
+    attempt = make_attempt()
+    start_stream(attempt)
+    attempt.see_response(COUNTED + write(35))
+    line = finish(attempt, "client disconnected")
+    assert (line["complete"], line["uncounted_output_tokens"]) == (False, 10)
+    assert line["usage"] == {"output_tokens": 77}
+
+
+def test_a_line_of_a_whole_stream_has_nothing_uncounted():
+    attempt = make_attempt()
+    start_stream(attempt)
+    attempt.see_response(write(35) + STOPPED)
+    line = finish(attempt, "client disconnected")
+    assert (line["complete"], line["uncounted_output_tokens"]) == (True, 0)
+
+
+def test_a_line_without_an_answer_has_nothing_uncounted():
+    refused = make_attempt()
+    refused.refuse(403, "blocked")
+    for attempt in (refused, make_attempt()):
+        assert finish(attempt, "cut")["uncounted_output_tokens"] == 0
+
+
+def test_progress_is_each_count_and_every_so_many_tokens():
+    attempt = make_attempt()
+    start_stream(attempt)
+    seen = [attempt.progress]
+    for chunk in (write(7), write(DRAFT_TOKENS * 7 // 2), write(7), COUNTED, COUNTED):
+        attempt.see_response(chunk)
+        seen.append(attempt.progress)
+    assert seen == [(0, 0), (0, 0), (0, 1), (0, 1), (1, 0), (2, 0)]
+
+
+def test_a_draft_has_what_was_written_so_far():
+    attempt = make_attempt()
+    assert json.loads(attempt.draft())["uncounted_output_tokens"] == 0
+    start_stream(attempt)
+    attempt.see_response(write(35))
+    assert json.loads(attempt.draft())["uncounted_output_tokens"] == 10
 
 
 def test_a_request_without_an_answer_has_no_status():

@@ -20,6 +20,12 @@ DELTA = {"type": "message_delta", "usage": {"output_tokens": 77}}
 STOP = {"type": "message_stop"}
 
 
+def write(size):
+    return event(
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "x" * size}}
+    )
+
+
 def event(data):
     return f"data: {json.dumps(data)}\n\n".encode()
 
@@ -86,6 +92,32 @@ def test_later_counts_replace_earlier_ones(in_flight, see, spool):
     see(event(START) + event(DELTA))
     in_flight.recover(spool.put)
     assert spool.lines[0]["usage"]["output_tokens"] == 77
+
+
+def test_what_was_written_is_kept_every_thousand_tokens(in_flight, see, spool):
+    for size in (7, 3500, 70):
+        see(write(size))
+    in_flight.recover(spool.put)
+    (line,) = spool.lines
+    assert (line["uncounted_output_tokens"], line["error"]) == (1002, KILLED)
+
+
+def test_less_than_a_thousand_tokens_more_write_nothing(see, folder):
+    see(event(START) + write(3500))
+    (path,) = folder.iterdir()
+    path.unlink()
+    see(write(3000))
+    assert list(folder.iterdir()) == []
+    see(write(1000))
+    assert list(folder.iterdir()) == [path]
+
+
+def test_a_count_takes_the_place_of_what_was_written_before_it(in_flight, see, spool):
+    see(event(START) + write(7000))
+    see(event(DELTA))
+    in_flight.recover(spool.put)
+    (line,) = spool.lines
+    assert (line["usage"]["output_tokens"], line["uncounted_output_tokens"]) == (77, 0)
 
 
 def test_an_answer_that_ended_is_kept_whole_until_it_is_in_the_spool(

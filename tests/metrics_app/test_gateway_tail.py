@@ -66,6 +66,25 @@ def test_a_start_passes_over_what_is_ingested_or_older(restarted, make_line, tmp
     assert status(restarted({"limit_usd": "1", "spent_usd": "0"}, ingested=ingested)) is None
 
 
+def test_what_a_cut_answer_wrote_uncounted_is_spent_too(restarted, make_line, tmp_path):
+    line = make_line(tokens=25_000, uncounted_output_tokens=25_000)
+    (tmp_path / "usage-3.jsonl").write_bytes(line)
+    assert status(restarted({"limit_usd": "1", "spent_usd": "0"})) == 402
+    assert status(restarted({"limit_usd": "1.1", "spent_usd": "0"})) is None
+
+
+@pytest.mark.parametrize(
+    "uncounted", [None, 0, 50_000.0, "50000", True, [], {}, -50_000, 1_000_001]
+)
+def test_uncounted_tokens_that_are_no_number_leave_the_counts(
+    restarted, make_line, tmp_path, uncounted
+):
+    line = make_line(uncounted_output_tokens=uncounted)
+    (tmp_path / "usage-3.jsonl").write_bytes(line)
+    assert status(restarted({"limit_usd": "1", "spent_usd": "0"})) == 402
+    assert status(restarted({"limit_usd": "1.1", "spent_usd": "0"})) is None
+
+
 def test_lines_count_for_their_agents_budgets(restarted, make_line, tmp_path):
     (tmp_path / "usage-3.jsonl").write_bytes(make_line("bob") + make_line("gone"))
     of_alice = {"scope": "user", "user_id": 3, "limit_usd": "1", "spent_usd": "0"}

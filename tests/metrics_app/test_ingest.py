@@ -55,6 +55,31 @@ def test_it_keeps_what_the_line_says(agent, make_line, spool, rung):
     assert record.is_estimated
 
 
+def test_it_stores_what_a_cut_answer_wrote_as_part_of_the_output(agent, make_line, spool, rung):
+    spool(make_line(agent.pk, complete=False, uncounted_output_tokens=1000))
+    ingest_spool()
+    record = UsageRecord.objects.get()
+    assert (record.output_tokens, record.uncounted_output_tokens) == (1077, 1000)
+    assert (record.cost_usd, record.is_estimated) == (Decimal("0.02914"), True)
+    assert record.raw_usage["output_tokens"] == 77
+
+
+def test_an_answer_that_told_no_usage_has_no_uncounted_output(agent, make_line, spool, rung):
+    spool(make_line(agent.pk, complete=False, usage=None, uncounted_output_tokens=1000))
+    ingest_spool()
+    record = UsageRecord.objects.get()
+    assert (record.output_tokens, record.uncounted_output_tokens) == (0, 0)
+    assert record.is_unpriced
+
+
+def test_it_names_uncounted_tokens_that_it_does_not_believe(agent, make_line, spool, rung):
+    spool(make_line(agent.pk, complete=False, error="cut", uncounted_output_tokens=-5))
+    ingest_spool()
+    record = UsageRecord.objects.get()
+    assert (record.output_tokens, record.uncounted_output_tokens) == (77, 0)
+    assert record.error == "cut; not believed: uncounted_output_tokens"
+
+
 def test_it_rings_each_agent_once(agent, bob, make_agent, make_line, spool, rung):
     other = make_agent(bob)
     spool(make_line(agent.pk), make_line(other.pk), make_line(agent.pk))
@@ -381,7 +406,7 @@ def test_queries_do_not_grow_with_lines(
     agent, make_line, spool, rung, django_assert_max_num_queries
 ):
     spool(*(make_line(agent.pk) for _ in range(20)))
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(20):
         assert ingest_spool() == 20
 
 

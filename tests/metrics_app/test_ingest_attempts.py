@@ -32,6 +32,35 @@ def test_a_call_that_broke_off_is_estimated_from_what_is_known(assess_line):
     assert assessment.priced.is_estimated
 
 
+def test_what_a_cut_answer_wrote_uncounted_is_priced_as_output(assess_line):
+    usage = {"input_tokens": 1000, "output_tokens": 1}
+    assessment = assess_line(complete=False, usage=usage, uncounted_output_tokens=999)
+    assert assessment.priced.cost_usd == Decimal("0.004") + Decimal("0.02")
+    assert assessment.priced.is_estimated
+    assert (assessment.tokens.input, assessment.tokens.output) == (1000, 1000)
+
+
+def test_uncounted_output_has_the_price_of_its_speed(assess_line):
+    usage = {"output_tokens": 0, "speed": "fast"}
+    priced = assess_line(complete=False, usage=usage, uncounted_output_tokens=1000).priced
+    assert priced.cost_usd == Decimal("0.04")
+    assert priced.is_estimated
+
+
+def test_uncounted_output_that_nobody_believes_costs_nothing(assess_line):
+    believed = assess_line(complete=False, uncounted_output_tokens=1_000_000)
+    refused = assess_line(complete=False, uncounted_output_tokens=1_000_001)
+    assert believed.priced.cost_usd == Decimal("20.00914")
+    assert refused.priced.cost_usd == Decimal("0.00914")
+
+
+@pytest.mark.parametrize("fields", [{"kind": "count_tokens"}, {"status": 529}, {"usage": None}])
+def test_uncounted_output_of_what_owes_nothing_costs_nothing(assess_line, fields):
+    assessment = assess_line(complete=False, uncounted_output_tokens=1000, **fields)
+    assert not assessment.priced.cost_usd
+    assert assessment.tokens == Tokens()
+
+
 def test_the_price_is_that_of_the_model_which_answered(assess_line):
     dear = assess_line(requested_model="claude-sonnet-5-5", model="claude-opus-5-5")
     assert dear.priced.cost_usd == Decimal("0.00914")

@@ -83,3 +83,16 @@ def test_a_stream_that_was_cut_is_estimated(attempt):
     assert line.problems == ()
     assert not line.complete
     assert assess(line).priced.is_estimated
+
+
+def test_a_stream_that_was_cut_costs_what_it_wrote_too(attempt):
+    attempt.start_response(
+        status=200, content_type="text/event-stream", content_encoding="", request_id=""
+    )
+    delta = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "é" * 1750}}
+    for event in ({"type": "message_start", "message": MESSAGE}, delta):
+        attempt.see_response(b"data: " + json.dumps(event).encode() + b"\n\n")
+    line = read_back(attempt.finish("client disconnected"))
+    assert (line.uncounted_output_tokens, line.problems) == (1000, ())
+    assert assess(line).tokens.output == 1050
+    assert assess(line).priced.cost_usd == Decimal("0.025")

@@ -139,6 +139,12 @@ def test_a_line_that_cannot_be_attributed_is_refused(parse, fields):
         ("error", {"a": 1}, ""),
         ("retry_count", -1, 0),
         ("retry_count", 10**30, 0),
+        ("uncounted_output_tokens", -1, 0),
+        ("uncounted_output_tokens", 5.0, 0),
+        ("uncounted_output_tokens", True, 0),
+        ("uncounted_output_tokens", "5", 0),
+        ("uncounted_output_tokens", [5], 0),
+        ("uncounted_output_tokens", 1_000_001, 0),
         ("total_ms", -1, None),
         ("total_ms", 10**400, None),
         ("total_ms", "fast", None),
@@ -150,6 +156,18 @@ def test_a_wrong_value_is_replaced_and_named(parse, field, value, taken):
     line = parse(**{field: value})
     assert getattr(line, field) == taken
     assert line.problems == (field,)
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 1_000_000])
+def test_uncounted_tokens_are_taken_up_to_a_million(parse, tokens):
+    line = parse(uncounted_output_tokens=tokens)
+    assert (line.uncounted_output_tokens, line.problems) == (tokens, ())
+
+
+def test_a_line_older_than_uncounted_tokens_has_none(parse, make_line):
+    assert "uncounted_output_tokens" not in make_line()
+    for line in (parse(), parse(uncounted_output_tokens=None)):
+        assert (line.uncounted_output_tokens, line.problems) == (0, ())
 
 
 def test_an_infinite_duration_is_refused(make_line):

@@ -124,6 +124,36 @@ def test_thinking_is_part_of_the_output():
     assert (tokens.output, tokens.thinking) == (50, 30)
 
 
+@pytest.mark.parametrize("usage", [{"output_tokens": 5}, {}, {"output_tokens": None}])
+def test_uncounted_output_is_added_to_what_is_counted(usage):
+    reading = read_usage(usage | {"input_tokens": 10}, uncounted_output_tokens=7)
+    assert reading.tokens == Tokens(input=10, output=(usage.get("output_tokens") or 0) + 7)
+    assert not reading.refused
+
+
+def test_uncounted_output_is_no_thinking():
+    usage = {"output_tokens": 50, "output_tokens_details": {"thinking_tokens": 80}}
+    tokens = read_usage(usage, uncounted_output_tokens=100).tokens
+    assert (tokens.output, tokens.thinking) == (150, 50)
+
+
+def test_uncounted_output_is_added_to_one_request_of_several():
+    requests = [{"type": "message", "output_tokens": number} for number in (5, 7)]
+    compaction = {"type": "compaction", "output_tokens": 50}
+    advisor = {"type": "advisor_message", "model": "claude-opus-5", "output_tokens": 3}
+    usage = {"output_tokens": 12, "iterations": [*requests, compaction, advisor]}
+    reading = read_usage(usage, uncounted_output_tokens=100)
+    assert sum(part.output for part in reading.parts) == 162
+    assert [part.output for part in reading.parts[2:]] == [50]
+    assert reading.advice == read_usage(usage).advice
+
+
+def test_uncounted_output_beyond_what_a_call_can_have_is_refused():
+    usage = {"output_tokens": MAX_COUNT}
+    assert not read_usage(usage).refused
+    assert read_usage(usage, uncounted_output_tokens=1).refused == ("output",)
+
+
 def test_web_searches_are_read():
     assert read(server_tool_use={"web_search_requests": 3}).web_searches == 3
 

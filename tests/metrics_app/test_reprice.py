@@ -69,6 +69,16 @@ def test_it_prices_by_the_overrides_of_today(stored, add_override):
     assert row.price_version.startswith(f"override {override.pk}:")
 
 
+def test_it_keeps_the_estimate_of_what_a_cut_answer_wrote(stored, add_override):
+    stored({"complete": False, "uncounted_output_tokens": 1000})
+    assert reprice(UsageRecord.objects.all()) == {}
+    add_override()
+    run()
+    row = UsageRecord.objects.get()
+    assert (row.cost_usd, row.is_estimated) == (FLAT_COST + Decimal("0.001"), True)
+    assert (row.output_tokens, row.uncounted_output_tokens) == (1077, 1000)
+
+
 def test_it_prices_what_had_no_price(stored, add_override):
     stored({"model": "claude-mythos-9"})
     add_override()
@@ -113,6 +123,7 @@ def random_line(dice):
         "usage": dice.choice([usage, usage, usage, usage, None]),
         "model": dice.choice([OPUS, "claude-haiku-4-5", "claude-mythos-9", None, "[1m]"]),
         "complete": dice.random() > 0.2,
+        "uncounted_output_tokens": dice.choice([None, 0, -1, dice.randrange(30_000)]),
         "status": dice.choice([200, 200, 200, 429, None]),
         "kind": dice.choice(["messages", "messages", "batches", "count_tokens"]),
     }
