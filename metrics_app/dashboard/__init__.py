@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db.models import Min
 
 from metrics_app.charts import Chart
+from metrics_app.comparisons import first_day_of, make_periods
 from metrics_app.dashboard.cards import (
     LiveCard,
     SpendCard,
@@ -57,21 +58,25 @@ def make_dashboard(selection: DashboardSelection, viewer: User, now: datetime) -
     """At most 15 queries, whatever there is to show."""
     days = selection.days or _all_days(selection, viewer, now)
     unit = Unit.fitting(days, selection.unit)
-    known = read_days(selection, viewer, days)
+    recent = DayRange(first_day_of(make_periods(now)), _day(now) + timedelta(days=1))
+    read = read_days(selection, viewer, recent)
+    if not (recent.first <= days.first and days.end <= recent.end):
+        read |= read_days(selection, viewer, days)
+    known = {day: read[day] for day in sorted(read) if days.first <= day < days.end}
     usage = read_usage(selection, viewer, days, unit, known)
     return Dashboard(
         made_at=now,
         days=days,
         unit=unit,
         total=usage.total,
-        spend_cards=make_spend_cards(selection, viewer, now),
+        spend_cards=make_spend_cards(selection, viewer, read, now),
         live=make_live_card(selection, viewer, now),
         indicators=measure(usage, now),
         spending=draw_spending(usage, selection, viewer, days, known),
         latency=draw_latency(known.values()),
         failures=draw_failures(usage),
         cache_use=draw_cache_use(usage),
-        top=rank_spenders(viewer, known.values()),
+        top=rank_spenders(viewer, tuple(known.values())),
     )
 
 

@@ -15,12 +15,12 @@ from agents.models.agent import LIVE_STATUSES
 from metrics_app.comparisons import (
     Period,
     change,
-    first_day_of,
     make_periods,
     spans_by_hour,
     spent_until,
     start_of_hour,
 )
+from metrics_app.dashboard.days import Cost, Day
 from metrics_app.dashboard.selection import DashboardSelection
 from metrics_app.pricing import COST_STEP_USD
 from metrics_app.querysets import UsageTotals, WholeSum
@@ -49,35 +49,32 @@ class LiveCard:
 
 
 def make_spend_cards(
-    selection: DashboardSelection, viewer: User, now: datetime
+    selection: DashboardSelection, viewer: User, read: Mapping[date, Day], now: datetime
 ) -> tuple[SpendCard, ...]:
-    """Whatever the selection's days. Two queries."""
+    """Of the days of the periods, whatever the selection's are. One query."""
     periods = make_periods(now)
-    rows = (
-        selection.daily(viewer)
-        .filter(day__gte=first_day_of(periods), day__lte=start_of_hour(now).date())
-        .values_list("day")
-        .annotate(
-            calls=WholeSum("calls"), unpriced=WholeSum("unpriced"), steps=WholeSum("cost_steps")
-        )
-    )
-    days = {day: tuple(values) for day, *values in rows}
+    hour = start_of_hour(now)
+    days = {day: sum_costs(of_day) for day, of_day in read.items() if day <= hour.date()}
     hours = _spent_by_hour(selection, viewer, spans_by_hour(periods, now))
-    return tuple(_make_card(period, days, hours, start_of_hour(now)) for period in periods)
+    return tuple(_make_card(period, days, hours, hour) for period in periods)
+
+
+def sum_costs(day: Day) -> Cost:
+    return reduce(
+        Cost.plus,
+        (Cost(sums.calls, sums.unpriced, sums.cost_steps) for sums in day.usage.values()),
+        Cost(),
+    )
 
 
 def _make_card(
-    period: Period,
-    days: Mapping[date, tuple[int, ...]],
-    hours: Mapping[datetime, int],
-    hour: datetime,
+    period: Period, days: Mapping[date, Cost], hours: Mapping[datetime, int], hour: datetime
 ) -> SpendCard:
-    calls, unpriced, steps = (
-        sum(values[column] for day, values in days.items() if day >= period.first)
-        for column in range(3)
+    cost = reduce(Cost.plus, (cost for day, cost in days.items() if day >= period.first), Cost())
+    totals = UsageTotals(
+        calls=cost.calls, unpriced=cost.unpriced, cost_usd=cost.steps * COST_STEP_USD
     )
-    totals = UsageTotals(calls=calls, unpriced=unpriced, cost_usd=steps * COST_STEP_USD)
-    spent = {day: steps for day, (_, _, steps) in days.items()}
+    spent = {day: cost.steps for day, cost in days.items()}
     changed_by = change(
         spent_until(spent, hours, period.first, hour),
         spent_until(spent, hours, period.first_before, period.end_before),

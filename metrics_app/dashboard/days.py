@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import repeat
 from operator import add
 from threading import Lock
-from typing import NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, get_args
 
 from django.contrib.auth.models import User
 from django.db.models import CharField
@@ -26,9 +26,6 @@ from metrics_app.ranges import DayRange
 
 # Of one with hundreds of sessions they take 50 kB each.
 MAX_KEPT_DAYS = 1000
-
-
-Key = TypeVar("Key", bound=Hashable)
 
 
 class Sums(NamedTuple):
@@ -78,37 +75,30 @@ class Cost(NamedTuple):
         )
 
 
-Costs = dict[Key, Cost]
+Noun = Literal["users", "workspaces", "agents", "sessions"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Day:
-    """By model the sums, and how many answers took how long (first byte, then total); what who spent.
+    """By model the sums, and how many answers took how long (first byte, then total); costs by whom.
 
-    `agents` has ids as text. Calls of no known session are in none of `sessions`.
+    Users and sessions have their ids as keys, agents theirs as text. Calls of no known session are
+    in none of them. Nothing is added once a day is read, and another reading is another object.
     """
 
     usage: dict[str, Sums] = field(default_factory=dict)
     latencies: dict[str, Sequence[int]] = field(default_factory=dict)
-    users: Costs[int] = field(default_factory=dict)
-    workspaces: Costs[str] = field(default_factory=dict)
-    agents: Costs[str] = field(default_factory=dict)
-    sessions: Costs[int] = field(default_factory=dict)
+    costs: dict[Noun, dict[Any, Cost]] = field(
+        default_factory=lambda: {noun: {} for noun in get_args(Noun)}
+    )
 
     def add(self, model: str, sums: Sums, latencies: Sequence[int]) -> None:
         self.usage[model] = self.usage.get(model, Sums()).plus(sums)
         self.latencies[model] = list(map(add, self.latencies.get(model, repeat(0)), latencies))
 
-    def spend(self, user_id: int, workspace: str, agent: str, session_id: int, cost: Cost) -> None:
-        _add_to(self.users, user_id, cost)
-        _add_to(self.workspaces, workspace, cost)
-        _add_to(self.agents, agent, cost)
-        if session_id:
-            _add_to(self.sessions, session_id, cost)
-
-
-def _add_to(costs: Costs[Key], key: Key, cost: Cost) -> None:
-    costs[key] = costs[key].plus(cost) if key in costs else cost
+    def spend(self, noun: Noun, key: int | str, cost: Cost) -> None:
+        costs = self.costs[noun]
+        costs[key] = costs[key].plus(cost) if key in costs else cost
 
 
 SUM_COLUMNS = Sums._fields
@@ -191,5 +181,10 @@ def _read(selection: DashboardSelection, viewer: User, span: DayRange) -> Mappin
         "day", "session_id", "user_id", "agent__workspace", agent, "calls", "unpriced", "cost_steps"
     )
     for day, session_id, user_id, workspace, agent_id, *values in costs:
-        days[day].spend(user_id, workspace, agent_id, session_id, Cost(*values))
+        cost = Cost(*values)
+        days[day].spend("users", user_id, cost)
+        days[day].spend("workspaces", workspace, cost)
+        days[day].spend("agents", agent_id, cost)
+        if session_id:
+            days[day].spend("sessions", session_id, cost)
     return days

@@ -10,7 +10,7 @@ from typing import TypeVar
 from django.contrib.auth.models import User
 
 from metrics_app.charts import Chart, Kind, Measure, Number, Row, number_series, stack
-from metrics_app.dashboard.days import Day, Sums
+from metrics_app.dashboard.days import Day, Noun, Sums
 from metrics_app.dashboard.selection import DashboardSelection, SeriesBy, hours_of
 from metrics_app.dashboard.usage import Usage
 from metrics_app.indicators import cache_hit_rate, share
@@ -98,10 +98,10 @@ def _split_hours(
 def _split_days(
     by: SeriesBy, unit: Unit, known: Mapping[date, Day]
 ) -> dict[tuple[Moment, int | str], int]:
+    noun: Noun = "users" if by == SeriesBy.USER else "workspaces"
     values: defaultdict[tuple[Moment, int | str], int] = defaultdict(int)
     for day, of_day in known.items():
-        costs = of_day.users if by == SeriesBy.USER else of_day.workspaces
-        for key, cost in costs.items():
+        for key, cost in of_day.costs[noun].items():
             values[unit.start_of(day), key] += cost.steps
     return values
 

@@ -1,24 +1,22 @@
 """Who and what the money went to."""
 
-from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import reduce
-from typing import TypeVar
+from functools import lru_cache, reduce
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
 
 from agents.models import Agent, AgentSession
 from metrics_app.charts import pick_top
-from metrics_app.dashboard.days import Cost, Costs, Day
+from metrics_app.dashboard.days import Cost, Day, Noun
 from metrics_app.indicators import percentile
 from metrics_app.pricing import COST_STEP_USD
 from metrics_app.querysets import UsageTotals
 
 TOP = 10
-Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +66,14 @@ class TopSpenders:
     session_costs: SessionCosts
 
 
-def rank_spenders(viewer: User, days: Collection[Day]) -> TopSpenders:
+def rank_spenders(viewer: User, days: tuple[Day, ...]) -> TopSpenders:
     """Three queries: the names of agents, users and sessions."""
-    by_user, by_place = [day.users for day in days], [day.workspaces for day in days]
-    by_agent, by_session = [day.agents for day in days], [day.sessions for day in days]
-    steps_of_sessions = _sum_steps(by_session)
-    users, places = _rank(by_user, _sum_steps(by_user)), _rank(by_place, _sum_steps(by_place))
-    agents = {UUID(text): spent for text, spent in _rank(by_agent, _sum_steps(by_agent)).items()}
-    sessions = _rank(by_session, steps_of_sessions)
+    steps_of_sessions = _sum_steps("sessions", days)
+    users = _rank("users", days, _sum_steps("users", days))
+    places = _rank("workspaces", days, _sum_steps("workspaces", days))
+    by_text = _rank("agents", days, _sum_steps("agents", days))
+    agents = {UUID(text): spent for text, spent in by_text.items()}
+    sessions = _rank("sessions", days, steps_of_sessions)
     names = dict(User.objects.filter(pk__in=users).values_list("pk", "username"))
     numbered = AgentSession.objects.order_by().in_bulk(sessions)
     known = Agent.objects.select_related("owner").in_bulk(
@@ -95,21 +93,35 @@ def rank_spenders(viewer: User, days: Collection[Day]) -> TopSpenders:
             for session_id, spent in sessions.items()
             if (session := numbered.get(session_id))
         ),
-        session_costs=_cost_of_sessions(by_session, steps_of_sessions),
+        session_costs=_cost_of_sessions(days, steps_of_sessions),
     )
 
 
-def _sum_steps(parts: Iterable[Costs[Key]]) -> dict[Key, int]:
-    steps: defaultdict[Key, int] = defaultdict(int)
-    for costs in parts:
-        for key, (_, _, of_key) in costs.items():
-            steps[key] += of_key
+def _sum_steps(noun: Noun, days: tuple[Day, ...]) -> dict[Any, int]:
+    """By whom or what. Days before the last mostly stay the same, and their sums are kept."""
+    steps = dict(_sum_past(noun, days[:-1]))
+    for day in days[-1:]:
+        _add_steps(noun, day, steps)
     return steps
 
 
-def _rank(parts: Sequence[Costs[Key]], steps: Mapping[Key, int]) -> dict[Key, Spent]:
+@lru_cache(maxsize=40)
+def _sum_past(noun: Noun, days: tuple[Day, ...]) -> Mapping[Any, int]:
+    steps: dict[Any, int] = {}
+    for day in days:
+        _add_steps(noun, day, steps)
+    return steps
+
+
+def _add_steps(noun: Noun, day: Day, steps: dict[Any, int]) -> None:
+    for key, (_, _, of_key) in day.costs[noun].items():
+        steps[key] = steps.get(key, 0) + of_key
+
+
+def _rank(noun: Noun, days: tuple[Day, ...], steps: Mapping[Any, int]) -> dict[Any, Spent]:
     """The most expensive; only of these all that they cost is added up."""
     whole = sum(steps.values())
+    parts = [day.costs[noun] for day in days]
     ranked = {}
     for key in pick_top(steps, TOP):
         cost = reduce(Cost.plus, (costs[key] for costs in parts if key in costs))
@@ -136,8 +148,9 @@ def _name_agent(
     )
 
 
-def _cost_of_sessions(parts: Sequence[Costs[int]], steps: Mapping[int, int]) -> SessionCosts:
-    without_price = {key for costs in parts for key, (_, unpriced, _) in costs.items() if unpriced}
+def _cost_of_sessions(days: Iterable[Day], steps: Mapping[int, int]) -> SessionCosts:
+    sessions = (session for day in days for session in day.costs["sessions"].items())
+    without_price = {key for key, (_, unpriced, _) in sessions if unpriced}
     known = sorted(of_one for key, of_one in steps.items() if of_one or key not in without_price)
     median, p95 = (percentile(known, percent) for percent in (50, 95))
     return SessionCosts(len(known), len(steps) - len(known), _to_usd(median), _to_usd(p95))

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 14, 40, tzinfo=UTC)
 TODAY = NOW.date()
 WEEK = Preset.WEEK.days(TODAY)
-QUERIES = 11
+QUERIES = 10
 
 
 @pytest.fixture
@@ -79,6 +79,16 @@ def test_all_time_starts_with_the_first_call_for_one_query_more(
         dashboard = show(staff, days=None)
     assert dashboard.days == DayRange(TODAY - timedelta(days=40), TODAY + timedelta(days=1))
     assert dashboard.total.calls == 16
+
+
+def test_days_long_past_take_three_queries_more(
+    many_agents, agent, staff, spend, django_assert_num_queries
+):
+    spend(agent, ago=timedelta(days=380), session=agent.sessions.create(number=1))
+    show(staff)
+    with django_assert_num_queries(QUERIES - 2 + 3):
+        found = show(staff, days=DayRange(TODAY - timedelta(days=400), TODAY - timedelta(days=370)))
+    assert (found.total.calls, found.spend_cards[0].totals.calls) == (1, 15)
 
 
 def test_without_calls_all_time_is_today(alice):

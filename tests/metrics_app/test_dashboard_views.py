@@ -216,8 +216,8 @@ def test_queries_do_not_grow_with_agents(
         agent = make_agent(alice, f"agent {number}")
         spend(agent, session=agent.sessions.create(number=1))
     client.force_login(alice)
-    # Session and user, three for the choices, two for the version, the dashboard's eleven, two of budgets.
-    with django_assert_num_queries(20):
+    # Session and user, three for the choices, two for the version, the dashboard's ten, two of budgets.
+    with django_assert_num_queries(19):
         client.get(reverse("metrics_home"))
 
 
