@@ -20,7 +20,8 @@ def away(monkeypatch, db):
             left.pop()
             raise OperationalError("connection refused")
 
-    monkeypatch.setattr("cam_site.beat.close_old_connections", lambda: None)
+    for module in ("cam_site.beat", "django_celery_beat.schedulers"):
+        monkeypatch.setattr(f"{module}.close_old_connections", lambda: None)
     monkeypatch.setattr("cam_site.beat.connection.ensure_connection", ensure_connection)
     monkeypatch.setattr(beat, "RETRY_SECONDS", 0)
     yield left
