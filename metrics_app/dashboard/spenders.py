@@ -105,7 +105,7 @@ def _sum_steps(noun: Noun, days: tuple[Day, ...]) -> dict[Any, int]:
     return steps
 
 
-@lru_cache(maxsize=40)
+@lru_cache(maxsize=16)
 def _sum_past(noun: Noun, days: tuple[Day, ...]) -> Mapping[Any, int]:
     steps: dict[Any, int] = {}
     for day in days:

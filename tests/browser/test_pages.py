@@ -137,6 +137,16 @@ def test_demo_says_so_on_every_page(visitor, launch):
         expect(page.get_by_role("note")).to_contain_text("Demo")
 
 
+def test_times_of_another_year_say_which(visitor, launch):
+    page = launch().page
+    launched = page.locator(".facts time")
+    year = launched.get_attribute("datetime")[:4]
+    expect(launched).not_to_contain_text(year)
+    page.clock.set_fixed_time(f"{int(year) + 2}-03-01T12:00:00Z")
+    page.reload()
+    expect(launched).to_contain_text(year)
+
+
 def test_workspace_of_root_is_mended_by_the_command_beside_the_status(stack, visitor):
     (stack.workspaces / "roots-own").mkdir()
     page = visitor.open(f"/agents/new/?path={stack.workspaces}/roots-own")
