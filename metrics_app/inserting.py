@@ -14,7 +14,7 @@ def insert_rows(rows: Sequence[models.Model]) -> None:
     """Insert rows of one model that has a key of the database's making, as `bulk_create` does.
 
     `bulk_create` compiles each value on its own: this takes half the time. The rows do not learn
-    their keys.
+    their keys, and no field sets itself as `auto_now` would.
     """
     if not rows:
         return

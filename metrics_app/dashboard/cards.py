@@ -54,12 +54,12 @@ def make_spend_cards(
     """Of the days of the periods, whatever the selection's are. One query."""
     periods = make_periods(now)
     hour = start_of_hour(now)
-    days = {day: sum_costs(of_day) for day, of_day in read.items() if day <= hour.date()}
+    days = {day: _sum_costs(of_day) for day, of_day in read.items() if day <= hour.date()}
     hours = _spent_by_hour(selection, viewer, spans_by_hour(periods, now))
     return tuple(_make_card(period, days, hours, hour) for period in periods)
 
 
-def sum_costs(day: Day) -> Cost:
+def _sum_costs(day: Day) -> Cost:
     return reduce(
         Cost.plus,
         (Cost(sums.calls, sums.unpriced, sums.cost_steps) for sums in day.usage.values()),
