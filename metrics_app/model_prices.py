@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Max, Min, Q, Sum
 
-from metrics_app.models import DailyUsage, PriceOverride
+from metrics_app.models import DailyTotal, PriceOverride
 from metrics_app.overrides import load_overrides
 from metrics_app.price_list import Rates, find_rates
 from metrics_app.pricing import Override, find_override
@@ -74,15 +74,16 @@ def read_prices(viewer: User, now: datetime) -> list[ModelPrice]:
 
 def _read_used_models(viewer: User) -> dict[str, UnpricedCalls | None]:
     """Those that answered or are owed for, with what is unpriced of them."""
+    is_unpriced = Q(unpriced__gt=0)
     rows = (
-        DailyUsage.objects.visible_to(viewer)
-        .filter(Q(answered__gt=0) | IS_UNPRICED)
+        DailyTotal.objects.visible_to(viewer)
+        .filter(Q(is_answered=True) | is_unpriced)
         .exclude(model="")
         .values("model")
         .annotate(
             count=Sum("unpriced"),
-            first=Min("day", filter=IS_UNPRICED),
-            last=Max("day", filter=IS_UNPRICED),
+            first=Min("day", filter=is_unpriced),
+            last=Max("day", filter=is_unpriced),
         )
     )
     return {row["model"]: UnpricedCalls(**row) if row["count"] else None for row in rows}

@@ -76,7 +76,7 @@ def _ledger() -> Iterator[Metric]:
     unpriced = GaugeMetricFamily(
         "cam_unpriced_calls", "Calls that cost nobody knows how much.", labels=["model"]
     )
-    answered = Case(When(answered__gt=0, then=F("model")), default=Value(""))
+    answered = Case(When(is_answered=True, then=F("model")), default=Value(""))
     rows: Any = DailyTotal.objects.of_everyone().values(label=answered).annotate(**ROLLUP_SUMS)
     for row in rows.order_by("label"):
         totals = UsageTotals.from_row(row)

@@ -66,7 +66,7 @@ def read_usage(raw: Mapping[str, Any], *, uncounted_output_tokens: int = 0) -> U
     counts = _Counts()
     requests = _divide(_read_part(raw, counts), _read_requests(raw))
     if uncounted_output_tokens:
-        requests[0] = replace(requests[0], output=requests[0].output + uncounted_output_tokens)
+        requests[-1] = replace(requests[-1], output=requests[-1].output + uncounted_output_tokens)
     compactions = [_read_part(one, counts) for one in _iterations(raw, "compaction")]
     advice = [
         Advice(str(one.get("model") or ""), _read_part(one, counts))

@@ -32,6 +32,7 @@ from metrics_app.models import (
     UsageRecord,
 )
 from metrics_app.models.rollups import FIRST_BYTE_COLUMNS, TOTAL_COLUMNS
+from metrics_app.price_list import PRICED_KINDS
 from metrics_app.querysets import EVERYONE, STEPS_A_USD, TOKEN_COLUMNS
 from metrics_app.ranges import DayRange
 
@@ -40,13 +41,13 @@ PAUSE_SECONDS = 0.1
 MAX_VERSION_STEP = 2**32
 SPENDING_COLUMNS = ("attempts", "cost_steps", "calls", "unpriced")
 OUTCOME_COLUMNS = (
-    "answered",
     "failed",
     "rate_limited",
     "overloaded",
     "estimated",
     "estimated_steps",
 )
+UNPRICED_COLUMNS = tuple(f"unpriced_{kind}_tokens" for kind in PRICED_KINDS)
 READ_FIELDS = (
     "user_id",
     "agent_id",
@@ -94,13 +95,13 @@ class _Table:
             yield row[: len(self.keys)], row[len(self.keys) :]
 
 
-_USAGE_COLUMNS = SPENDING_COLUMNS + OUTCOME_COLUMNS + TOKEN_COLUMNS
+_USAGE_COLUMNS = SPENDING_COLUMNS + OUTCOME_COLUMNS + TOKEN_COLUMNS + UNPRICED_COLUMNS
 # The first column tells whether anything is left. Those of a table are the first of the table that it sums up.
 _DAILY_COLUMNS = (*_USAGE_COLUMNS, *FIRST_BYTE_COLUMNS, *TOTAL_COLUMNS)
 HOURLY = _Table(HourlyUsage, ("hour", "model", "agent_id", "user_id"), _USAGE_COLUMNS)
 DAILY = _Table(DailyUsage, ("day", "model", "agent_id", "session_id", "user_id"), _DAILY_COLUMNS)
 SPENDING = _Table(DailySpending, ("day", "session_id", "agent_id", "user_id"), SPENDING_COLUMNS)
-TOTAL = _Table(DailyTotal, ("owner_id", "day", "model"), _DAILY_COLUMNS)
+TOTAL = _Table(DailyTotal, ("owner_id", "day", "model", "is_answered"), _DAILY_COLUMNS)
 VERSION = _Table(DayVersion, ("owner_id", "day"), ("version",))
 TABLES = (HOURLY, DAILY, SPENDING, TOTAL, VERSION)
 
@@ -110,6 +111,7 @@ class RollupChange:
 
     def __init__(self) -> None:
         self._hourly = HOURLY.make_sums()
+        # As `DAILY`, with its other keys behind whether the model did answer.
         self._daily = DAILY.make_sums()
 
     def add(self, record: UsageRecord) -> None:
@@ -127,20 +129,22 @@ class RollupChange:
         values = count_usage(record)
         _add_to(self._hourly[hour, model, agent_id, user_id], values, sign)
         key = (moment.date(), model, agent_id, record.session_id or 0, user_id)
-        of_day = self._daily[key]
+        of_day = self._daily[bool(record.model), *key]
         _add_to(of_day, values, sign)
         for bucket in find_buckets(record):
             of_day[len(values) + bucket] += sign
 
     def _tables(self) -> dict[_Table, Sums]:
         """The differences of each table."""
-        spending, total = SPENDING.make_sums(), TOTAL.make_sums()
-        for (day, model, agent_id, session_id, user_id), values in self._daily.items():
+        daily, spending, total = DAILY.make_sums(), SPENDING.make_sums(), TOTAL.make_sums()
+        for (is_answered, *key), values in self._daily.items():
+            day, model, agent_id, session_id, user_id = key
+            _add_to(daily[tuple(key)], values, 1)
             of_session = spending[day, session_id, agent_id, user_id]
             _add_to(of_session, values[: len(of_session)], 1)
             for owner_id in (EVERYONE, user_id):
-                _add_to(total[owner_id, day, model], values, 1)
-        return {HOURLY: self._hourly, DAILY: self._daily, SPENDING: spending, TOTAL: total}
+                _add_to(total[owner_id, day, model, is_answered], values, 1)
+        return {HOURLY: self._hourly, DAILY: daily, SPENDING: spending, TOTAL: total}
 
     def write(self) -> int:
         """Add the differences; how many sums changed. Belongs into the calls' transaction, last."""
@@ -171,13 +175,13 @@ def count_usage(record: UsageRecord) -> tuple[int, ...]:
         cost_steps,
         is_call,
         record.is_unpriced,
-        bool(record.model),
         is_call and has_failed,
         is_call and status == 429,
         is_call and status == 529,
         record.is_estimated,
         cost_steps if record.is_estimated else 0,
         *(getattr(record, name) for name in TOKEN_COLUMNS),
+        *(record.is_unpriced and getattr(record, f"{kind}_tokens") for kind in PRICED_KINDS),
     )
 
 
@@ -210,7 +214,7 @@ def _find_touched(tables: Mapping[_Table, Sums]) -> Mapping[Key, Sequence[int]]:
 
     Its size is random: a database that was restored does not come by the versions that it had.
     """
-    touched = {(owner_id, day) for owner_id, day, _ in tables[TOTAL]}
+    touched = {(owner_id, day) for owner_id, day, *_ in tables[TOTAL]}
     for table in (DAILY, SPENDING):
         for day, *_, user_id in tables[table]:
             touched |= {(EVERYONE, day), (user_id, day)}

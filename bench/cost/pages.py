@@ -95,7 +95,7 @@ def check_totals() -> None:
 
 def sums_by_day_and_model() -> dict[tuple[str, str], tuple[int, ...]]:
     """Tokens of answered calls: input, cache written, cache read, output."""
-    answered = DailyUsage.objects.filter(answered__gt=0).values_list("day", "model")
+    answered = DailyTotal.objects.of_everyone().filter(is_answered=True).values_list("day", "model")
     rows = answered.annotate(
         input=Sum("input_tokens"),
         written=Sum(F("cache_write_5m_tokens") + F("cache_write_1h_tokens")),

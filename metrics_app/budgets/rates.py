@@ -18,7 +18,7 @@ MILLION = 1_000_000
 def read_rates(now: datetime) -> dict[str, Rates]:
     """Of the site's models, and those that answered this month; without those nobody knows."""
     month = DayRange.of_month(now.date())
-    seen = DailyTotal.objects.of_everyone().filter(day__gte=month.first, answered__gt=0)
+    seen = DailyTotal.objects.of_everyone().filter(day__gte=month.first, is_answered=True)
     models = {*settings.CAM_MODELS, *seen.values_list("model", flat=True).distinct()}
     overrides = load_overrides()
     found = {model: find_rates(model, now, overrides) for model in sorted(models)}

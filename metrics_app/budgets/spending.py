@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple, Self, TypeVar
 
-from django.db.models import F, Q, Sum, Value
+from django.db.models import F, Sum, Value
 
 from metrics_app.budgets.rates import DearestPrices
 from metrics_app.forecast import window_start
@@ -24,10 +24,8 @@ TARGETS: dict[str, Any] = {
     Scope.USER: F("user_id"),
     Scope.WORKSPACE: F("agent__workspace"),
 }
-# Of a model either all calls of a day have a price or none, but for the day of a new price.
-IS_UNPRICED = Q(unpriced__gt=0, cost_steps=0)
 SPENT = {"sum_steps": Sum("cost_steps"), "sum_unpriced": Sum("unpriced")} | {
-    f"unpriced_{kind}": Sum(f"{kind}_tokens", filter=IS_UNPRICED) for kind in PRICED_KINDS
+    f"unpriced_{kind}": Sum(f"unpriced_{kind}_tokens") for kind in PRICED_KINDS
 }
 
 

@@ -4,28 +4,28 @@ Nearly all days of a dashboard are over and stay as they are, so that mostly tod
 kept is checked against `DayVersion` at each use: a late call or another price is seen at once.
 """
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import repeat
+from itertools import count, repeat
 from operator import add
-from threading import Lock
 from typing import Any, Literal, NamedTuple, get_args
 
 from django.contrib.auth.models import User
 from django.db.models import CharField
 from django.db.models.functions import Cast
 
+from metrics_app.dashboard.kept import Kept
 from metrics_app.dashboard.selection import DashboardSelection, SeriesBy, within
 from metrics_app.models import DayVersion
 from metrics_app.models.rollups import FIRST_BYTE_COLUMNS, TOTAL_COLUMNS
 from metrics_app.pricing import COST_STEP_USD, Tokens
 from metrics_app.ranges import DayRange
 
-# Of one with hundreds of sessions they take 50 kB each.
-MAX_KEPT_DAYS = 1000
+# About 0.3 kB each: 300 in a day with hundreds of sessions.
+MAX_KEPT_SUMS = 200_000
 
 
 class Sums(NamedTuple):
@@ -82,8 +82,9 @@ Noun = Literal["users", "workspaces", "agents", "sessions"]
 class Day:
     """By model the sums, and how many answers took how long (first byte, then total); costs by whom.
 
-    Users and sessions have their ids as keys, agents theirs as text. Calls of no known session are
-    in none of them. Nothing is added once a day is read, and another reading is another object.
+    Users and sessions have their ids as keys, agents theirs as text; calls of no known session are
+    in none of them. An agent never changes its workspace. Nothing is added once a day is read, and
+    another reading has another serial.
     """
 
     usage: dict[str, Sums] = field(default_factory=dict)
@@ -92,9 +93,16 @@ class Day:
         default_factory=lambda: {noun: {} for noun in get_args(Noun)}
     )
 
+    serial: int = field(default_factory=count().__next__)
+
+    @property
+    def size(self) -> int:
+        return 1 + len(self.usage) + sum(map(len, self.costs.values()))
+
     def add(self, model: str, sums: Sums, latencies: Sequence[int]) -> None:
         self.usage[model] = self.usage.get(model, Sums()).plus(sums)
-        self.latencies[model] = list(map(add, self.latencies.get(model, repeat(0)), latencies))
+        if any(latencies):
+            self.latencies[model] = list(map(add, self.latencies.get(model, repeat(0)), latencies))
 
     def spend(self, noun: Noun, key: int | str, cost: Cost) -> None:
         costs = self.costs[noun]
@@ -105,60 +113,35 @@ SUM_COLUMNS = Sums._fields
 LATENCY_COLUMNS = (*FIRST_BYTE_COLUMNS, *TOTAL_COLUMNS)
 
 
-class _KeptDays:
-    """The days used last, by what was selected."""
-
-    def __init__(self) -> None:
-        self._days: OrderedDict[tuple[Hashable, date], tuple[int, Day]] = OrderedDict()
-        self._lock = Lock()
-
-    def find(self, scope: Hashable, versions: Mapping[date, int]) -> dict[date, Day]:
-        found = {}
-        with self._lock:
-            for day, version in versions.items():
-                kept_version, kept = self._days.get((scope, day), (None, None))
-                if kept is not None and kept_version == version:
-                    self._days.move_to_end((scope, day))
-                    found[day] = kept
-        return found
-
-    def keep(self, scope: Hashable, versions: Mapping[date, int], days: Mapping[date, Day]) -> None:
-        with self._lock:
-            for day, sums in days.items():
-                self._days[scope, day] = (versions[day], sums)
-                self._days.move_to_end((scope, day))
-            while len(self._days) > MAX_KEPT_DAYS:
-                self._days.popitem(last=False)
-
-    def forget(self) -> None:
-        with self._lock:
-            self._days.clear()
-
-
-_kept = _KeptDays()
+_kept: Kept[tuple[Hashable, date], tuple[int, Day]] = Kept(MAX_KEPT_SUMS)
 
 
 def forget_days() -> None:
     """As a new process begins."""
-    _kept.forget()
+    _kept.clear()
 
 
 def read_days(selection: DashboardSelection, viewer: User, days: DayRange) -> dict[date, Day]:
-    """Those with calls of anyone. One query, and two more where a day changed."""
+    """Those with calls of anyone, in their order. One query, and two more where a day changed."""
     # Versions first: what is written from here on makes what is kept an old version.
     versions = read_versions(selection, viewer, days)
     scope = (
         None if viewer.is_staff else viewer.pk,
         replace(selection, days=None, by=SeriesBy.MODEL, unit=None),
     )
-    found = _kept.find(scope, versions)
+    found: dict[date, Day] = {}
+    for day, version in versions.items():
+        kept_version, kept = _kept.get((scope, day)) or (None, None)
+        if kept is not None and kept_version == version:
+            found[day] = kept
     if missing := versions.keys() - found.keys():
-        span = DayRange(min(missing), max(missing) + timedelta(days=1))
-        read = _read(selection, viewer, span)
-        news = {day: read[day] for day in missing}
-        _kept.keep(scope, versions, news)
-        found |= news
-    return found
+        read = _read(selection, viewer, DayRange(min(missing), max(missing) + timedelta(days=1)))
+        found |= {day: read[day] for day in missing}
+    ordered = {day: found[day] for day in versions}
+    # The oldest first: where not all fit, the days that are left out are next to each other.
+    for day, sums in ordered.items():
+        _kept.put((scope, day), (versions[day], sums), sums.size)
+    return ordered
 
 
 def read_versions(
@@ -167,7 +150,7 @@ def read_versions(
     """By day with calls, all or of `days`; another number once anything of the day has changed."""
     every = DayVersion.objects.visible_to(viewer, selection.user_id)
     versions = every if days is None else within(every, days)
-    return dict(versions.values_list("day", "version"))
+    return dict(versions.order_by("day").values_list("day", "version"))
 
 
 def _read(selection: DashboardSelection, viewer: User, span: DayRange) -> Mapping[date, Day]:

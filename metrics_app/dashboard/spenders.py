@@ -1,9 +1,9 @@
 """Who and what the money went to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache, reduce
+from functools import reduce
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +12,14 @@ from django.contrib.auth.models import User
 from agents.models import Agent, AgentSession
 from metrics_app.charts import pick_top
 from metrics_app.dashboard.days import Cost, Day, Noun
+from metrics_app.dashboard.kept import Kept
 from metrics_app.indicators import percentile
 from metrics_app.pricing import COST_STEP_USD
 from metrics_app.querysets import UsageTotals
 
 TOP = 10
+MAX_PAST_SUMS = 100_000
+_past: Kept[tuple[Hashable, ...], dict[Any, int]] = Kept(MAX_PAST_SUMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +108,15 @@ def _sum_steps(noun: Noun, days: tuple[Day, ...]) -> dict[Any, int]:
     return steps
 
 
-@lru_cache(maxsize=16)
 def _sum_past(noun: Noun, days: tuple[Day, ...]) -> Mapping[Any, int]:
-    steps: dict[Any, int] = {}
-    for day in days:
-        _add_steps(noun, day, steps)
+    # Not by the days themselves, which would be kept alive.
+    key = (noun, *(day.serial for day in days))
+    steps = _past.get(key)
+    if steps is None:
+        steps = {}
+        for day in days:
+            _add_steps(noun, day, steps)
+        _past.put(key, steps, len(steps))
     return steps
 
 

@@ -29,7 +29,6 @@ class UsageSums(Spending):
     model = models.CharField(
         max_length=200, help_text="The one that answered, else the one that was asked for."
     )
-    answered = models.BigIntegerField(default=0, help_text="Attempts that `model` did answer.")
     failed = models.BigIntegerField(default=0)
     rate_limited = models.BigIntegerField(default=0)
     overloaded = models.BigIntegerField(default=0)
@@ -42,6 +41,12 @@ class UsageSums(Spending):
     output_tokens = models.BigIntegerField(default=0)
     thinking_tokens = models.BigIntegerField(default=0)
     web_searches = models.BigIntegerField(default=0)
+    # The part of them that has no price.
+    unpriced_input_tokens = models.BigIntegerField(default=0)
+    unpriced_cache_write_5m_tokens = models.BigIntegerField(default=0)
+    unpriced_cache_write_1h_tokens = models.BigIntegerField(default=0)
+    unpriced_cache_read_tokens = models.BigIntegerField(default=0)
+    unpriced_output_tokens = models.BigIntegerField(default=0)
 
     class Meta:
         abstract = True
@@ -144,12 +149,15 @@ class DailyTotal(UsageSums, LatencyCounts):
 
     day = models.DateField(help_text="UTC.")
     owner_id = models.BigIntegerField(help_text="The user, or 0 for everyone.")
+    is_answered = models.BooleanField(help_text="Whether `model` did answer.")
 
     objects = OwnerQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["owner_id", "day", "model"], name="daily_total_once")
+            models.UniqueConstraint(
+                fields=["owner_id", "day", "model", "is_answered"], name="daily_total_once"
+            )
         ]
 
     def __str__(self) -> str:

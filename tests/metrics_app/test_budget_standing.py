@@ -65,6 +65,18 @@ def test_unpriced_calls_count_at_the_dearest_known_price(make_budget, agent, mak
     assert stand(make_budget()).spent == (1 + assumed, 1, assumed)
 
 
+def test_unpriced_calls_count_beside_priced_ones_of_their_model_by_day_and_hour(
+    make_budget, agent, make_record, settings
+):
+    settings.CAM_MODELS = ["claude-opus-5-5"]
+    tokens = {"input_tokens": 1_000_000, "output_tokens": 0}
+    make_record(agent, cost_usd=None, is_unpriced=True, **tokens)
+    make_record(agent, cost_usd=Decimal(1), session=agent.sessions.create(number=1))
+    standing = stand(make_budget(period="day"))
+    assert standing.spent == (5, 1, 4)
+    assert read_burn_down(standing, STARTED)[17].left_usd == 5
+
+
 def test_known_prices_are_read_once_for_many_unpriced_calls(
     make_budget, agent, alice, make_record, django_assert_num_queries
 ):

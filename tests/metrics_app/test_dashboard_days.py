@@ -110,13 +110,19 @@ def test_sums_of_several_rows_are_one(agent, make_record, read):
     assert [cost.calls for cost in costs] == [2, 1, 1]
 
 
-def test_only_so_many_days_are_kept_those_used_last(
+def test_models_that_never_answered_have_no_latencies(agent, make_record, read):
+    make_record(agent, total_ms=5)
+    make_record(agent, model="", requested_model="made-up", status=404, cost_usd=None, total_ms=5)
+    day = read()[DAY]
+    assert set(day.usage) == {OPUS, "made-up"}
+    assert set(day.latencies) == {OPUS}
+
+
+def test_where_not_all_fit_the_newest_days_are_kept(
     agent, make_record, read, monkeypatch, django_assert_num_queries
 ):
-    monkeypatch.setattr(kept, "MAX_KEPT_DAYS", 2)
-    for days in range(3):
+    for days in range(4):
         make_record(agent, started_at=STARTED - timedelta(days=days))
-    everything = read()
-    assert len(everything) == 3
-    with django_assert_num_queries(3):
-        assert read().keys() == everything.keys()
+    monkeypatch.setattr(kept._kept, "max_size", 2 * read()[DAY].size)
+    before, after = read(), read()
+    assert [day for day in after if after[day] is before[day]] == [DAY - timedelta(days=1), DAY]

@@ -10,6 +10,7 @@ from agents.models import Agent, AgentSession, ApiToken, ApprovalRequest
 from metrics_app.ingest import ingest_spool
 from metrics_app.models import SpoolCheckpoint
 from metrics_app.prometheus import expose
+from tests.metrics_app.conftest import OPUS
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +74,15 @@ def test_a_name_that_an_agent_made_up_is_no_label(agent, make_record):
     make_record(agent, status=404, model="", requested_model="made-up", cost_usd=None)
     assert samples()["cam_calls_total", ""] == 1
     assert "made-up" not in expose().decode()
+
+
+def test_counts_of_unanswered_calls_do_not_fall_when_their_model_answers(agent, make_record):
+    for _ in range(5):
+        make_record(agent, status=529, model="", requested_model=OPUS, cost_usd=None)
+    before = samples()["cam_calls_total", ""]
+    make_record(agent)
+    found = samples()
+    assert (before, found["cam_calls_total", ""], found["cam_calls_total", OPUS]) == (5, 5, 1)
 
 
 def test_labels_are_escaped(agent, make_record):

@@ -137,7 +137,7 @@ def test_uncounted_output_is_no_thinking():
     assert (tokens.output, tokens.thinking) == (150, 50)
 
 
-def test_uncounted_output_is_added_to_one_request_of_several():
+def test_uncounted_output_is_added_to_the_last_request_of_several():
     requests = [{"type": "message", "output_tokens": number} for number in (5, 7)]
     compaction = {"type": "compaction", "output_tokens": 50}
     advisor = {"type": "advisor_message", "model": "claude-opus-5", "output_tokens": 3}

@@ -161,7 +161,18 @@ def test_a_call_without_an_answer_stands_under_the_model_that_was_asked_for(agen
     make_record(agent, model="", requested_model=OPUS, status=529, cost_usd=None)
     make_record(agent, model=OPUS)
     row = DailyUsage.objects.get()
-    assert (row.model, row.attempts, row.answered, row.failed) == (OPUS, 2, 1, 1)
+    assert (row.model, row.attempts, row.failed) == (OPUS, 2, 1)
+    totals = DailyTotal.objects.of_everyone().order_by("is_answered")
+    rows = totals.values_list("model", "is_answered", "failed")
+    assert list(rows) == [(OPUS, False, 1), (OPUS, True, 0)]
+
+
+def test_tokens_of_calls_without_a_price_are_told_apart(agent, make_record):
+    make_record(agent)
+    make_record(agent, is_unpriced=True, cost_usd=None, input_tokens=5, output_tokens=7)
+    for row in (HourlyUsage.objects.get(), DailyUsage.objects.get()):
+        assert (row.unpriced_input_tokens, row.unpriced_output_tokens) == (5, 7)
+        assert (row.input_tokens, row.output_tokens) == (1205, 84)
 
 
 def test_outcomes_are_counted(agent, make_record):
