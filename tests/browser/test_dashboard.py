@@ -139,7 +139,7 @@ def test_a_wrong_value_is_told_next_to_its_field(open_dashboard):
 
 def test_a_call_of_an_agent_shows_up_and_disturbs_nothing(stack, visitor, alice_client):
     page = visitor.open("/metrics/", viewport={"width": 900, "height": 300})
-    today = page.locator(".card").filter(has_text="Today")
+    today = page.locator(".card").filter(has=page.get_by_text("Today", exact=True))
     before = today.locator("p").last.inner_text()
     page.get_by_label("Agent", exact=True).focus()
     page.evaluate("window.isTheSamePage = true; scrollTo(0, 80)")
