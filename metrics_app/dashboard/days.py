@@ -92,7 +92,6 @@ class Day:
     costs: dict[Noun, dict[Any, Cost]] = field(
         default_factory=lambda: {noun: {} for noun in get_args(Noun)}
     )
-
     serial: int = field(default_factory=count().__next__)
 
     @property
@@ -111,7 +110,6 @@ class Day:
 
 SUM_COLUMNS = Sums._fields
 LATENCY_COLUMNS = (*FIRST_BYTE_COLUMNS, *TOTAL_COLUMNS)
-
 
 _kept: Kept[tuple[Hashable, date], tuple[int, Day]] = Kept(MAX_KEPT_SUMS)
 
