@@ -78,9 +78,16 @@ def rank_spenders(viewer: User, days: tuple[Day, ...]) -> TopSpenders:
     agents = {UUID(text): spent for text, spent in by_text.items()}
     sessions = _rank("sessions", days, steps_of_sessions)
     names = dict(User.objects.filter(pk__in=users).values_list("pk", "username"))
-    numbered = AgentSession.objects.order_by().in_bulk(sessions)
-    known = Agent.objects.select_related("owner").in_bulk(
-        {*agents, *(session.agent_id for session in numbered.values())}
+    numbered = {
+        session_id: (agent_id, number)
+        for session_id, agent_id, number in AgentSession.objects.order_by()
+        .filter(pk__in=sessions)
+        .values_list("pk", "agent_id", "number")
+    }
+    known = (
+        Agent.objects.select_related("owner")
+        .only("name", "deleted_at", "owner__username")
+        .in_bulk({*agents, *(agent_id for agent_id, _ in numbered.values())})
     )
     return TopSpenders(
         users=tuple(
@@ -92,9 +99,9 @@ def rank_spenders(viewer: User, days: tuple[Day, ...]) -> TopSpenders:
             for agent_id, spent in agents.items()
         ),
         sessions=tuple(
-            _name_agent(known[session.agent_id], viewer, spent, number=session.number)
-            for session_id, spent in sessions.items()
-            if (session := numbered.get(session_id))
+            _name_agent(known[numbered[key][0]], viewer, spent, number=numbered[key][1])
+            for key, spent in sessions.items()
+            if key in numbered
         ),
         session_costs=_cost_of_sessions(days, steps_of_sessions),
     )
@@ -156,11 +163,16 @@ def _name_agent(
 
 
 def _cost_of_sessions(days: Iterable[Day], steps: Mapping[int, int]) -> SessionCosts:
-    sessions = (session for day in days for session in day.costs["sessions"].items())
-    without_price = {key for key, (_, unpriced, _) in sessions if unpriced}
-    known = sorted(of_one for key, of_one in steps.items() if of_one or key not in without_price)
+    free = {key for key, of_one in steps.items() if not of_one}
+    unknown = {
+        key
+        for day in days
+        for key in free & day.costs["sessions"].keys()
+        if day.costs["sessions"][key].unpriced
+    }
+    known = sorted(of_one for key, of_one in steps.items() if key not in unknown)
     median, p95 = (percentile(known, percent) for percent in (50, 95))
-    return SessionCosts(len(known), len(steps) - len(known), _to_usd(median), _to_usd(p95))
+    return SessionCosts(len(known), len(unknown), _to_usd(median), _to_usd(p95))
 
 
 def _to_usd(steps: int | None) -> Decimal | None:

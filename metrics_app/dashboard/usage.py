@@ -1,11 +1,10 @@
 """The selection's calls summed by step of time and model: what most of the dashboard is made of."""
 
-from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import TypeVar
 
 from django.contrib.auth.models import User
@@ -31,18 +30,9 @@ class Usage:
     unit: Unit
     steps: Sequence[Moment]
     cells: Mapping[tuple[Moment, str], Sums]
-
-    @property
-    def by_step(self) -> Mapping[Moment, Sums]:
-        return _sum_up((step, sums) for (step, _), sums in self.cells.items())
-
-    @property
-    def by_model(self) -> Mapping[str, Sums]:
-        return _sum_up((model, sums) for (_, model), sums in self.cells.items())
-
-    @property
-    def total(self) -> Sums:
-        return _sum_up((None, sums) for sums in self.cells.values())[None]
+    by_step: Mapping[Moment, Sums]
+    by_model: Mapping[str, Sums]
+    total: Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +57,26 @@ def read_usage(
     known: Mapping[date, Day],
 ) -> Usage:
     """Of the days that are known; one query by the hour."""
-    cells: Iterable[tuple[tuple[Moment, str], Sums]]
+    parts: Iterable[tuple[tuple[Moment, str], Sums]]
     if unit == Unit.HOUR:
         rows = hours_of(selection, viewer, days).values_list("hour", "model")
-        cells = (((hour, model), Sums(*sums)) for hour, model, *sums in rows.annotate(**HOUR_SUMS))
+        parts = (((hour, model), Sums(*sums)) for hour, model, *sums in rows.annotate(**HOUR_SUMS))
     else:
-        cells = (
+        parts = (
             ((unit.start_of(day), model), sums)
             for day, of_day in known.items()
             for model, sums in of_day.usage.items()
         )
-    return Usage(unit, tuple(unit.steps(days)), _sum_up(cells))
+    cells = _sum_up(parts)
+    by_model = _sum_up((model, sums) for (_, model), sums in cells.items())
+    return Usage(
+        unit=unit,
+        steps=tuple(unit.steps(days)),
+        cells=cells,
+        by_step=_sum_up((step, sums) for (step, _), sums in cells.items()),
+        by_model=by_model,
+        total=reduce(Sums.plus, by_model.values(), Sums()),
+    )
 
 
 def measure(usage: Usage, now: datetime) -> Indicators:
@@ -106,7 +105,7 @@ _find_rates = lru_cache(maxsize=200)(find_rates)
 
 
 def _sum_up(parts: Iterable[tuple[K, Sums]]) -> Mapping[K, Sums]:
-    found: defaultdict[K, Sums] = defaultdict(Sums)
+    found: dict[K, Sums] = {}
     for key, sums in parts:
-        found[key] = found[key].plus(sums)
+        found[key] = found[key].plus(sums) if key in found else sums
     return found

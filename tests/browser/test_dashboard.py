@@ -190,10 +190,19 @@ def test_charts_follow_the_scheme(open_dashboard):
     page = open_dashboard(color_scheme="light")
     light = canvas_of(page).evaluate(COLOURS)
     page.emulate_media(color_scheme="dark")
-    dark = canvas_of(page).evaluate(COLOURS)
+    dark = wait_for_other_colours(page, light)
     assert not set(light) & set(dark)
     page.emulate_media(color_scheme="light")
-    assert canvas_of(page).evaluate(COLOURS) == light
+    assert wait_for_other_colours(page, dark) == light
+
+
+def wait_for_other_colours(page, before):
+    """A page hears of another scheme one or two frames later."""
+    page.wait_for_function(
+        f"([canvas, before]) => String(({COLOURS})(canvas)) !== String(before)",
+        arg=[canvas_of(page).element_handle(), before],
+    )
+    return canvas_of(page).evaluate(COLOURS)
 
 
 def test_it_works_without_scripts(open_dashboard):
