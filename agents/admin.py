@@ -10,6 +10,7 @@ from agents.models import (
     AgentSession,
     ApiToken,
     ApprovalRequest,
+    ContainerInspection,
     ControlRequest,
     LiveText,
     Prompt,
@@ -119,6 +120,13 @@ class AgentSessionAdmin(ReadOnlyAdmin):
     @admin.display(description="exit reason")
     def short_exit_reason(self, session: AgentSession) -> str:
         return cut(session.exit_reason)
+
+
+@admin.register(ContainerInspection)
+class ContainerInspectionAdmin(ReadOnlyAdmin):
+    list_display = ("agent", "session", "inspected_at")
+    list_select_related = ("agent", "session__agent")
+    search_fields = ("=agent__id",)
 
 
 @admin.register(SessionEvent)

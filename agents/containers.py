@@ -207,6 +207,13 @@ def _time_or_none(text: str) -> str | None:
     return None if text.startswith("0001-") else text
 
 
+def inspect(container_id: str) -> dict[str, Any]:
+    """Return all that the engine says of a container. Raises ContainerGone."""
+    with _errors():
+        inspected: dict[str, Any] = _client().api.inspect_container(container_id)
+    return inspected
+
+
 def list_ours(node: str) -> list[ContainerSummary]:
     """Return this node's containers of agents, whatever their state."""
     with _errors():

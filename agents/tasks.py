@@ -10,12 +10,13 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from agents import containers, hardening
+from agents import containers, hardening, security_card
 from agents.doorbells import bridge_group, ring_on_commit
 from agents.errors import WorkspaceProblem
 from agents.models import Agent, AgentSession, Status, WorkspaceRoot
 from agents.policies import remove_policy, socket_dir, write_policy
 from agents.services import end_session
+from agents.services.inspections import record_inspection
 from agents.services.life import enqueue
 from agents.workspaces import WorkspaceError, confine_folder
 
@@ -139,8 +140,14 @@ def _start_container(session: AgentSession) -> str:
         cpus=settings.CAM_AGENT_CPUS,
         pids=settings.CAM_AGENT_PIDS,
     )
-    container_id = containers.create(hardening.container_options(spec))
+    options = hardening.container_options(spec)
+    container_id = containers.create(options)
     containers.start(container_id)
+    record_inspection(
+        session,
+        asked=security_card.asked_of(options),
+        found=security_card.found_in(containers.inspect(container_id)),
+    )
     return container_id
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from agents.views import account, agents, approvals, workspaces
+from agents.views import account, agents, approvals, security, workspaces
 
 urlpatterns = [
     path("", agents.agent_list, name="agent_list"),
@@ -24,6 +24,7 @@ urlpatterns = [
         approvals.approval_input,
         name="approval_input",
     ),
+    path("agents/<uuid:agent_id>/security/", security.agent_security, name="agent_security"),
     path("workspaces/browse/", workspaces.folder_picker, name="folder_picker"),
     path("account/", account.account_home, name="account_home"),
     path("account/tokens/", account.token_create, name="token_create"),

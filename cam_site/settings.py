@@ -23,6 +23,8 @@ environ.Env.read_env(str(BASE_DIR / ".env"))
 CAM_DATA_DIR = read("CAM_DATA_DIR", env.path_under(BASE_DIR), "data")
 CAM_METRICS_DIR = read("CAM_METRICS_DIR", env.path_under(BASE_DIR), str(CAM_DATA_DIR / "usage"))
 CAM_SPOOL_KEEP_DAYS = read("CAM_SPOOL_KEEP_DAYS", env.integer(at_least=1, at_most=3650), "30")
+CAM_EGRESS_KEEP_DAYS = read("CAM_EGRESS_KEEP_DAYS", env.integer(at_least=1, at_most=3650), "30")
+CAM_EGRESS_DIR = CAM_DATA_DIR / "gateway" / "egress"
 CAM_POLICY_DIR = CAM_DATA_DIR / "gateway" / "policy"
 CAM_SOCKETS_DIR = CAM_DATA_DIR / "gateway" / "sockets"
 CAM_MANAGED_SETTINGS_DIR = CAM_DATA_DIR / "managed-settings"

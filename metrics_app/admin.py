@@ -9,6 +9,7 @@ from metrics_app.models import (
     BudgetTopUp,
     CostMail,
     CostMailPreference,
+    EgressHost,
     IngestCounter,
     MessageNote,
     PriceOverride,
@@ -219,3 +220,11 @@ class SubagentStartAdmin(ReadOnlyAdmin):
     list_display = ["tool_use_id", "agent", "subagent"]
     list_select_related = ["agent"]
     search_fields = ["agent__name", "subagent"]
+
+
+@admin.register(EgressHost)
+class EgressHostAdmin(ReadOnlyAdmin):
+    list_display = ["host", "agent", "verdict", "attempts", "failures", "last_at"]
+    list_filter = ["verdict"]
+    list_select_related = ["agent"]
+    search_fields = ["host", "=agent__id"]

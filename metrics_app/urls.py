@@ -1,8 +1,9 @@
 from django.urls import path
 
-from metrics_app.views import budgets, home, mails, operators, prices, reconciliation, reports
+from metrics_app.views import budgets, egress, home, mails, operators, prices, reconciliation, reports
 
 urlpatterns = [
+    path("agents/<uuid:agent_id>/egress/", egress.agent_egress, name="agent_egress"),
     path("metrics/", home.metrics_home, name="metrics_home"),
     path("metrics/reports/", reports.metrics_reports, name="metrics_reports"),
     path("metrics/reports/calls.csv", reports.metrics_calls_csv, name="metrics_calls_csv"),

@@ -1,6 +1,7 @@
 from agents.models.agent import Agent, AgentSession, EditMode, LiveText, Status
 from agents.models.approval import ApprovalRequest, Decision
 from agents.models.event import SessionEvent
+from agents.models.inspection import ContainerInspection
 from agents.models.outbox import ControlRequest, Delivery, Prompt
 from agents.models.token import ApiToken
 from agents.models.workspace import WorkspaceRoot
@@ -10,6 +11,7 @@ __all__ = [
     "AgentSession",
     "ApiToken",
     "ApprovalRequest",
+    "ContainerInspection",
     "ControlRequest",
     "Decision",
     "Delivery",

@@ -54,6 +54,7 @@ def prepare_folders(config: GatewayConfig) -> None:
         config.ca_dir,
         config.spool_dir,
         config.in_flight_dir,
+        config.egress_dir,
     )
     for folder in (*private, config.sockets_dir, config.public_dir):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

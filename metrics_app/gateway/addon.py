@@ -9,6 +9,7 @@ import asyncio
 import atexit
 import logging
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -23,6 +24,7 @@ from metrics_app.gateway.budget_gate import BudgetGate
 from metrics_app.gateway.budgets import BudgetsFile, Usage
 from metrics_app.gateway.certificate import publish_ca
 from metrics_app.gateway.config import GatewayConfig, read_config
+from metrics_app.gateway.egress import EgressLog, Passage
 from metrics_app.gateway.flows import has_bounded_body, read_target, redirect, tap
 from metrics_app.gateway.in_flight import InFlight
 from metrics_app.gateway.policy import Policy, PolicyStore
@@ -44,6 +46,7 @@ WATCH_SECONDS = 0.1
 SPOOL_WAIT_SECONDS = 2.0
 _ATTEMPT = "cam_attempt"
 _IS_REFUSED = "cam_is_refused"
+_PASSAGE = "cam_passage"
 
 
 class Gateway:
@@ -57,6 +60,7 @@ class Gateway:
             partial(read_tail, config.spool_dir, self._policies.get),
         )
         self._refusal_log = RefusalLog()
+        self._egress = EgressLog(config.egress_dir)
         self._sockets: AgentSockets | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._agents: dict[str, str] = {}
@@ -88,6 +92,7 @@ class Gateway:
                 for agent_id in agents:
                     self._policies.get(agent_id)
                 self._budget_gate.refresh()
+                self._egress.flush_if_due(time.monotonic())
                 await sockets.sync(agents)
             except OSError:
                 logger.exception("cannot bring the sockets in line with the policies, trying again")
@@ -96,6 +101,7 @@ class Gateway:
     def _close_spool(self) -> None:
         for finish in list(self._finishers.values()):
             finish()
+        self._egress.flush()
         self._spool.close()
 
     # Connections
@@ -145,7 +151,7 @@ class Gateway:
             self._refuse(flow, agent_id, reason, refuse_plainly(reason))
         else:
             strip_credentials(flow.request.headers, ["proxy-authorization"])
-            flow.request.stream = True
+            flow.request.stream = tap(self._let_pass(flow, agent_id).see_sent)
 
     def _identify(self, flow: http.HTTPFlow) -> tuple[str | None, Policy | None]:
         agent_id = self._find_agent(flow.client_conn)
@@ -170,8 +176,10 @@ class Gateway:
             self._budget_gate.hold(id(attempt), policy)
         if attempt is not None:
             self._in_flight.write(attempt)
+        passage = self._let_pass(flow, agent_id)
         redirect(flow.request, self._config)
-        flow.request.stream = tap(attempt.see_request) if attempt is not None else True
+        seers = [] if attempt is None else [attempt.see_request]
+        flow.request.stream = tap(passage.see_sent, *seers)
 
     def _find_api_refusal(
         self, target: str, policy: Policy | None, reason: str | None
@@ -209,10 +217,18 @@ class Gateway:
         self._finishers[id(attempt)] = partial(self._finish, attempt, "the gateway was stopped")
         return attempt
 
+    def _let_pass(self, flow: http.HTTPFlow, agent_id: str) -> Passage:
+        request = flow.request
+        passage = self._egress.allow(agent_id, request.host, request.method)
+        flow.metadata[_PASSAGE] = passage
+        return passage
+
     def _refuse(
         self, flow: http.HTTPFlow, agent_id: str | None, reason: str, refusal: Refusal
     ) -> None:
         self._refusal_log.write(agent_id or "unknown", flow.request.host, reason)
+        if agent_id is not None:
+            self._egress.refuse(agent_id, flow.request.host, flow.request.method, reason)
         flow.metadata[_IS_REFUSED] = True
         if has_bounded_body(flow.request):
             flow.response = http.Response.make(refusal.status, refusal.body, refusal.headers)
@@ -226,8 +242,10 @@ class Gateway:
         if response is None or _IS_REFUSED in flow.metadata:
             return
         attempt: Attempt | None = flow.metadata.get(_ATTEMPT)
+        passage: Passage | None = flow.metadata.get(_PASSAGE)
+        seers = [] if passage is None else [passage.see_received]
         if attempt is None:
-            response.stream = True
+            response.stream = tap(*seers)
             return
         headers = response.headers
         attempt.start_response(
@@ -238,7 +256,7 @@ class Gateway:
         )
         # An answer in one piece is kept until its line is safe; see `response`.
         if attempt.is_streamed:
-            response.stream = tap(self._in_flight.follow(attempt))
+            response.stream = tap(*seers, self._in_flight.follow(attempt))
 
     async def response(self, flow: http.HTTPFlow) -> None:
         """The regular end, held back until the usage line is on disk.
@@ -249,15 +267,21 @@ class Gateway:
         if attempt is None:
             return
         if not attempt.is_streamed and flow.response is not None:
-            tap(attempt.see_response)(flow.response.raw_content or b"")
+            passage: Passage | None = flow.metadata.get(_PASSAGE)
+            seers = [] if passage is None else [passage.see_received]
+            tap(*seers, attempt.see_response)(flow.response.raw_content or b"")
         if written := self._finish(attempt, None):
             await asyncio.wait([asyncio.wrap_future(written)], timeout=SPOOL_WAIT_SECONDS)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """The connection broke on either side; on shutdown this comes after `done`."""
         attempt: Attempt | None = flow.metadata.get(_ATTEMPT)
+        passage: Passage | None = flow.metadata.get(_PASSAGE)
+        reason = flow.error.msg if flow.error else "the connection broke"
+        if passage is not None:
+            passage.fail(reason)
         if attempt is not None:
-            self._finish(attempt, flow.error.msg if flow.error else "the connection broke")
+            self._finish(attempt, reason)
 
     def _finish(self, attempt: Attempt, cut: str | None) -> Future[Position] | None:
         """Note the attempt, once; done when its line is on disk."""

@@ -46,6 +46,10 @@ class GatewayConfig:
         return self.data_dir / "gateway" / "in-flight"
 
     @property
+    def egress_dir(self) -> Path:
+        return self.data_dir / "gateway" / "egress"
+
+    @property
     def sockets_dir(self) -> Path:
         return self.data_dir / "gateway" / "sockets"
 

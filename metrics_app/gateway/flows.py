@@ -53,14 +53,15 @@ def redirect(request: http.Request, config: GatewayConfig) -> None:
     request.host_header = upstream.host_header
 
 
-def tap(see: Callable[[bytes], None]) -> Callable[[bytes], bytes]:
-    """Pass bytes on unchanged and show them to `see`. Raising would hang the client for good."""
+def tap(*seers: Callable[[bytes], None]) -> Callable[[bytes], bytes]:
+    """Pass bytes on unchanged and show them to all. Raising would hang the client for good."""
 
     def pass_on(chunk: bytes) -> bytes:
-        try:
-            see(chunk)
-        except Exception:
-            logger.exception("cannot read a chunk of %d bytes", len(chunk))
+        for see in seers:
+            try:
+                see(chunk)
+            except Exception:
+                logger.exception("cannot read a chunk of %d bytes", len(chunk))
         return chunk
 
     return pass_on

@@ -1,4 +1,5 @@
 from metrics_app.models.budgets import Budget, BudgetAlert, BudgetPeriod, BudgetTopUp, Scope
+from metrics_app.models.egress import EgressCheckpoint, EgressHost, Verdict
 from metrics_app.models.mails import CostMail, CostMailPreference, MailKind
 from metrics_app.models.prices import PriceOverride
 from metrics_app.models.rollups import (
@@ -24,6 +25,8 @@ __all__ = [
     "DailyTotal",
     "DailyUsage",
     "DayVersion",
+    "EgressCheckpoint",
+    "EgressHost",
     "HourlyUsage",
     "IngestCounter",
     "LeftOut",
@@ -36,4 +39,5 @@ __all__ = [
     "TranscriptCursor",
     "TurnCost",
     "UsageRecord",
+    "Verdict",
 ]

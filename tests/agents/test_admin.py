@@ -13,6 +13,7 @@ from agents.models import (
     AgentSession,
     ApiToken,
     ApprovalRequest,
+    ContainerInspection,
     ControlRequest,
     LiveText,
     Prompt,
@@ -20,11 +21,12 @@ from agents.models import (
     Status,
     WorkspaceRoot,
 )
-from tests.agents.factories import make_agent, make_approval, make_event, make_session
+from tests.agents.factories import make_agent, make_approval, make_event, make_inspection, make_session
 
 LISTED = [
     Agent,
     AgentSession,
+    ContainerInspection,
     SessionEvent,
     Prompt,
     ControlRequest,
@@ -54,6 +56,7 @@ def make_rows(owner, number):
     agent = make_agent(owner, name=f"Agent {number}")
     session = make_session(agent)
     make_event(session, 1)
+    make_inspection(session)
     make_approval(session, decision="denied", decided_by=owner)
     Prompt.objects.create(agent=agent, author=owner, text="Hello")
     session.control_requests.create(kind="interrupt")

@@ -5,8 +5,9 @@ import pytest
 from django.utils import timezone
 
 from agents import containers, services, tasks
-from agents.models import Agent, AgentSession, Prompt, WorkspaceRoot
+from agents.models import Agent, AgentSession, ContainerInspection, Prompt, WorkspaceRoot
 from agents.policies import policy_path, socket_dir, write_policy
+from tests.agents.factories import inspected_as_asked
 
 
 class Engine:
@@ -16,6 +17,7 @@ class Engine:
         self.calls = []
         self.error = None
         self.ours = []
+        self.inspected = inspected_as_asked()
 
     def create(self, options):
         self.calls.append(("create", options))
@@ -25,6 +27,9 @@ class Engine:
 
     def start(self, container_id):
         self.calls.append(("start", container_id))
+
+    def inspect(self, container_id):
+        return self.inspected
 
     def stop(self, container_id, *, timeout_seconds):
         self.calls.append(("stop", container_id))
@@ -42,7 +47,7 @@ class Engine:
 @pytest.fixture
 def engine(monkeypatch):
     engine = Engine()
-    for name in ("create", "start", "stop", "remove", "remove_home", "list_ours"):
+    for name in ("create", "start", "inspect", "stop", "remove", "remove_home", "list_ours"):
         monkeypatch.setattr(containers, name, getattr(engine, name))
     return engine
 
@@ -252,3 +257,25 @@ def test_a_second_start_that_fails_does_not_end_the_first(starting, engine, monk
     monkeypatch.setattr(tasks, "_wait_for_gateway", fail)
     tasks.start_session(starting.pk)
     assert AgentSession.objects.get().ended_at is None
+
+
+def test_what_the_engine_says_of_the_container_is_kept(starting, engine):
+    engine.inspected["HostConfig"]["NetworkMode"] = "bridge"
+    tasks.start_session(starting.pk)
+    kept = starting.inspection
+    assert (kept.asked["network"], kept.found["network"]) == ("none", "bridge")
+    assert kept.agent_id == starting.agent_id
+
+
+def test_an_engine_that_tells_nothing_useful_makes_a_card_of_deviations(starting, engine):
+    engine.inspected = {}
+    tasks.start_session(starting.pk)
+    assert starting.inspection.found["read_only_root"] is None
+
+
+def test_a_start_that_is_repeated_keeps_one_inspection(starting, engine):
+    for found in ("none", "bridge"):
+        engine.inspected["HostConfig"]["NetworkMode"] = found
+        AgentSession.objects.update(container_id="")
+        tasks.start_session(starting.pk)
+    assert ContainerInspection.objects.get().found["network"] == "bridge"

@@ -11,13 +11,14 @@ from agents.models import (
     AgentSession,
     ApiToken,
     ApprovalRequest,
+    ContainerInspection,
     Prompt,
     SessionEvent,
     WorkspaceRoot,
 )
-from tests.agents.factories import make_event
+from tests.agents.factories import make_event, make_inspection
 
-OWNED_BY_AGENT = [Agent, AgentSession, ApprovalRequest, Prompt, SessionEvent]
+OWNED_BY_AGENT = [Agent, AgentSession, ApprovalRequest, ContainerInspection, Prompt, SessionEvent]
 OWNED = [*OWNED_BY_AGENT, ApiToken]
 
 
@@ -25,6 +26,7 @@ OWNED = [*OWNED_BY_AGENT, ApiToken]
 def rows(alice, agent, session, approval):
     """One row of alice's in every model."""
     make_event(session, 1)
+    make_inspection(session)
     Prompt.objects.create(agent=agent, author=alice, text="Hello")
     token = ApiToken(user=alice, name="laptop")
     token.set_secret()

@@ -17,6 +17,7 @@ PURE = (
     "agents.workspaces",
     "agents.diffs",
     "agents.rendering",
+    "agents.security_card",
     "metrics_app.budgets.amounts",
     "metrics_app.forecast",
     "metrics_app.charts",
