@@ -1,6 +1,14 @@
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
-from agents.views import account, agents, approvals, security, workspaces
+from agents.views import account, agents, approvals, exports, security, workspaces
+
+
+class FileFormat(StringConverter):
+    regex = "md|jsonl"
+
+
+register_converter(FileFormat, "file_format")
 
 urlpatterns = [
     path("", agents.agent_list, name="agent_list"),
@@ -25,6 +33,11 @@ urlpatterns = [
         name="approval_input",
     ),
     path("agents/<uuid:agent_id>/security/", security.agent_security, name="agent_security"),
+    path(
+        "agents/<uuid:agent_id>/conversation.<file_format:file_format>",
+        exports.agent_export,
+        name="agent_export",
+    ),
     path("workspaces/browse/", workspaces.folder_picker, name="folder_picker"),
     path("account/", account.account_home, name="account_home"),
     path("account/tokens/", account.token_create, name="token_create"),

@@ -1,6 +1,15 @@
 from django.urls import path
 
-from metrics_app.views import budgets, egress, home, mails, operators, prices, reconciliation, reports
+from metrics_app.views import (
+    budgets,
+    egress,
+    home,
+    mails,
+    operators,
+    prices,
+    reconciliation,
+    reports,
+)
 
 urlpatterns = [
     path("agents/<uuid:agent_id>/egress/", egress.agent_egress, name="agent_egress"),

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, model_validator
 
 from agents.models import ApprovalRequest
 from agents.services.checks import MAX_PROMPT_CHARACTERS
+from agents.session_export import Format
 
 MAX_ID = 2**63 - 1
 EditModeName = Literal["ask", "off", "turn", "session"]
@@ -95,6 +96,10 @@ class Page(Schema):
 
 class ApprovalFilter(Page):
     state: Literal["pending", "all"] = "pending"
+
+
+class ExportFormat(Schema):
+    format: Format = Field("md", description="`md` to read, `jsonl` for a program: every event.")
 
 
 class ErrorOut(Schema):

@@ -12,5 +12,7 @@ register = template.Library()
 def egress_log(agent: Agent) -> dict[str, object]:
     """The agent's hosts, latest first, as `#egress`, which looks for news itself. One query."""
     hosts = list(EgressHost.objects.filter(agent=agent))
-    version = sum(row.attempts + row.failures + row.bytes_sent + row.bytes_received for row in hosts)
+    version = sum(
+        row.attempts + row.failures + row.bytes_sent + row.bytes_received for row in hosts
+    )
     return {"agent": agent, "hosts": hosts, "version": str(version)}

@@ -21,7 +21,13 @@ from agents.models import (
     Status,
     WorkspaceRoot,
 )
-from tests.agents.factories import make_agent, make_approval, make_event, make_inspection, make_session
+from tests.agents.factories import (
+    make_agent,
+    make_approval,
+    make_event,
+    make_inspection,
+    make_session,
+)
 
 LISTED = [
     Agent,

@@ -48,7 +48,8 @@ def test_the_latest_session_counts(client, alice, agent, session, url):
 
 
 @pytest.mark.parametrize(
-    ("version", "shown"), [("2.1.330", "2.1.330"), (["<b>"], "not said yet"), ("\u202e", "⟨U+202E⟩")]
+    ("version", "shown"),
+    [("2.1.330", "2.1.330"), (["<b>"], "not said yet"), ("\u202e", "⟨U+202E⟩")],
 )
 def test_version_is_what_the_cli_said_of_itself(client, alice, session, url, version, shown):
     make_inspection(session)

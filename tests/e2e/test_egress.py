@@ -86,9 +86,7 @@ def test_portal_shows_what_was_allowed_and_what_was_refused(stack, alice_client)
     with pytest.raises(TunnelRefusedError):
         AgentClient(gateway, agent_id).open_tunnel("evil.example")
     rows = wait_for(
-        lambda: (
-            len(found := read_rows(stack, agent_id)) == 2 and found
-        ),
+        lambda: len(found := read_rows(stack, agent_id)) == 2 and found,
         message=lambda: f"{read_rows(stack, agent_id)}\n{stack.logs()}",
     )
     assert rows[0][:2] == (API_HOST, "allowed")

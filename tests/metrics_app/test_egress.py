@@ -120,9 +120,7 @@ def test_names_of_an_agent_are_bounded_for_good(hand_over, agent):
         {"last_at": 5},
     ],
 )
-def test_a_line_that_cannot_be_believed_is_left_out_and_the_rest_is_kept(
-    hand_over, agent, changes
-):
+def test_a_line_that_cannot_be_believed_is_left_out_and_the_rest_is_kept(hand_over, agent, changes):
     with pytest.raises(EgressLineError):
         parse_egress(json.dumps(make_line(agent.pk) | changes).encode(), now=NOW)
     hand_over(make_line(agent.pk) | changes, make_line(agent.pk, host="good.test"))

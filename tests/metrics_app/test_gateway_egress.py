@@ -32,7 +32,11 @@ def test_attempts_at_a_host_become_one_line(log, tmp_path):
     log.allow(AGENT, "pypi.org", "POST").fail("no such name")
     log.flush()
     (line,) = read(tmp_path)
-    assert (line["host"], line["verdict"], line["methods"]) == ("pypi.org", "allowed", ["GET", "POST"])
+    assert (line["host"], line["verdict"], line["methods"]) == (
+        "pypi.org",
+        "allowed",
+        ["GET", "POST"],
+    )
     assert (line["attempts"], line["failures"], line["reason"]) == (2, 1, "no such name")
     assert (line["bytes_sent"], line["bytes_received"]) == (5, 3)
     assert line["first_at"] == line["last_at"] == NOW.isoformat()
