@@ -62,6 +62,13 @@ class ModelForm(forms.Form):
     model = forms.CharField(max_length=100)
 
 
+class PaletteForm(forms.Form):
+    """`here` is the path of the page that the palette was opened on."""
+
+    q = forms.CharField(required=False, max_length=100)
+    here = forms.CharField(required=False, max_length=300)
+
+
 class TokenForm(forms.Form):
     name = forms.CharField(max_length=100, label="What is it for?")
 

@@ -77,7 +77,8 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.isComposing) document.getElementById("interrupt")?.click();
+    const isOurs = !event.isComposing && !document.querySelector("dialog[open]");
+    if (event.key === "Escape" && isOurs) document.getElementById("interrupt")?.click();
   });
 
   scrollDown();

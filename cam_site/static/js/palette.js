@@ -1,0 +1,69 @@
+// The palette: Ctrl+K or Cmd+K opens it, arrows choose, Enter opens what is chosen, Esc closes.
+(() => {
+  const palette = document.getElementById("palette");
+  if (!palette) return;
+  const query = document.getElementById("palette-query");
+  const found = document.getElementById("palette-found");
+  const count = document.getElementById("palette-count");
+
+  const options = () => [...found.querySelectorAll("[role=option]")];
+  const chosen = () => found.querySelector("[aria-selected=true]");
+
+  const choose = (option) => {
+    chosen()?.setAttribute("aria-selected", "false");
+    option?.setAttribute("aria-selected", "true");
+    option?.scrollIntoView({ block: "nearest" });
+    if (option) query.setAttribute("aria-activedescendant", option.id);
+    else query.removeAttribute("aria-activedescendant");
+  };
+
+  const step = (by) => {
+    const all = options();
+    if (all.length) choose(all.at((all.indexOf(chosen()) + by) % all.length));
+  };
+
+  const open = () => {
+    if (document.querySelector("dialog[open]")) return;
+    palette.showModal();
+    query.select();
+    htmx.trigger(query, "look");
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const isK = event.key.toLowerCase() === "k" && !event.altKey && !event.shiftKey;
+    if (!isK || event.ctrlKey === event.metaKey || event.isComposing) return;
+    event.preventDefault();
+    if (palette.open) palette.close();
+    else open();
+  });
+
+  query.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    if (event.key === "ArrowDown") step(1);
+    else if (event.key === "ArrowUp") step(chosen() === options()[0] ? options().length - 1 : -1);
+    else if (event.key === "Enter") chosen()?.click();
+    else return;
+    event.preventDefault();
+  });
+
+  found.addEventListener("htmx:afterSwap", () => {
+    const all = options();
+    choose(all[0]);
+    count.textContent = found.querySelector("#palette-nothing")?.textContent ?? `${all.length} found`;
+  });
+  found.addEventListener("click", (event) => {
+    if (event.target.closest("[role=option]")) palette.close();
+  });
+  palette.addEventListener("click", (event) => {
+    if (event.target === palette) palette.close();
+  });
+
+  for (const opener of document.querySelectorAll("[data-opens=palette]")) {
+    opener.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      open();
+    });
+    if (/Mac|iPhone|iPad/.test(navigator.platform)) opener.querySelector("kbd").textContent = "⌘K";
+  }
+})();
