@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from agents.views import account, agents, approvals, exports, palette, security, workspaces
+from agents.views import account, agents, approvals, exports, palette, security, session, workspaces
 
 
 class FileFormat(StringConverter):
@@ -38,6 +38,7 @@ urlpatterns = [
         exports.agent_export,
         name="agent_export",
     ),
+    path("session/", session.session_state, name="session_state"),
     path("palette/", palette.palette, name="palette"),
     path("workspaces/browse/", workspaces.folder_picker, name="folder_picker"),
     path("account/", account.account_home, name="account_home"),

@@ -2,11 +2,13 @@ from django.contrib import admin
 from django.urls import include, path
 
 from agents.api import api
+from cam_site.manifest import web_manifest
 from metrics_app.api import router as metrics_router
 
 api.add_router("/metrics", metrics_router, tags=["metrics"])
 
 urlpatterns = [
+    path("manifest.webmanifest", web_manifest, name="web_manifest"),
     path("", include("agents.urls")),
     path("", include("metrics_app.urls")),
     path("api/", api.urls),

@@ -9,11 +9,9 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render, resolve_url
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
-from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from agents.errors import AgentError
@@ -33,15 +31,17 @@ SignedInView = Callable[Concatenate[Request, P], HttpResponseBase]
 
 
 def signed_in(view: SignedInView[P]) -> Callable[Concatenate[Request, P], HttpResponseBase]:
-    """Send strangers to the login page, also where htmx asks and could not show a redirect."""
+    """Send strangers to the login page; where htmx asks, answer 401, and its page says so itself.
+
+    A redirect would take away the page with all that was typed on it.
+    """
 
     @wraps(view)
     def checked(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)
         if request.htmx:
-            query = urlencode({"next": request.htmx.current_url_abs_path or "/"})
-            return HttpResponseClientRedirect(f"{resolve_url('account_login')}?{query}")
+            return HttpResponse(status=401)
         return redirect_to_login(request.get_full_path())
 
     return checked

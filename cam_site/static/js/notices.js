@@ -8,6 +8,7 @@
 
   document.addEventListener("htmx:sendError", () => say("The portal cannot be reached. Nothing was sent."));
   document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status === 401) return; // session.js says more
     const words = { 403: "The page has expired: reload it.", 404: "It is no longer there: reload the page." };
     say(words[event.detail.xhr.status] ?? "The portal could not do that. Its log says why.");
   });

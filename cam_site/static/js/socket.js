@@ -1,7 +1,5 @@
 // Page sockets begin after the last row that is on the page, also when they reconnect.
 (() => {
-  const FINAL_CODES = { 4403: "You may not watch this agent.", 4404: "This agent is gone." };
-
   const cursor = () => {
     const transcript = document.getElementById("transcript");
     if (!transcript) return null;
@@ -11,13 +9,6 @@
   htmx.createWebSocket = (url) => {
     const after = cursor();
     return new WebSocket(after === null ? url : `${url}?after=${after}`);
-  };
-
-  const tell = (text) => {
-    const line = document.getElementById("connection");
-    if (!line) return;
-    line.textContent = text;
-    line.hidden = !text;
   };
 
   // What takes the place of an element that was swapped out: by its id, its address, or what holds it.
@@ -37,10 +28,5 @@
   document.addEventListener("htmx:wsAfterMessage", () => {
     const now = focused && successor(focused);
     if (now && document.activeElement !== now) now.focus({ preventScroll: true });
-  });
-
-  document.addEventListener("htmx:wsOpen", () => tell(""));
-  document.addEventListener("htmx:wsClose", (event) => {
-    tell(FINAL_CODES[event.detail.event.code] ?? "Connection lost, trying again…");
   });
 })();
