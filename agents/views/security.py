@@ -6,14 +6,17 @@ from django.views.decorators.http import require_safe
 
 from agents.models import Agent, ContainerInspection, SessionEvent
 from agents.security_card import make_lines, mounts_of
+from agents.templatetags.security import security_summary
 from agents.views.answers import Request, get_agent, signed_in
 
 
 @require_safe
 @signed_in
 def agent_security(request: Request, agent_id: UUID) -> HttpResponse:
-    """How the agent's latest container is held, and what it tried to reach."""
+    """How the agent's latest container is held, and what it tried to reach; the summary to htmx."""
     agent = get_agent(request, agent_id)
+    if request.htmx:
+        return render(request, "agents/_security.html", security_summary(agent))
     context: dict[str, object] = {"agent": agent}
     inspection = ContainerInspection.objects.filter(agent=agent).select_related("session").first()
     if inspection is not None:

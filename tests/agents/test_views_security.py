@@ -36,6 +36,18 @@ def test_before_the_first_start_there_is_nothing_to_tell(client, alice, agent, u
     assert "Checked at the start" in client.get(f"/agents/{agent.pk}/").text
 
 
+def test_summary_looks_again_until_the_container_is_there(client, alice, agent, session, url):
+    client.force_login(alice)
+    htmx = {"HX-Request": "true"}
+    before = client.get(url, headers=htmx).text
+    assert f'hx-get="{url}"' in before
+    assert "<html" not in before
+    make_inspection(session)
+    after = client.get(url, headers=htmx).text
+    assert "Held as asked for" in after
+    assert "hx-get" not in after
+
+
 def test_the_latest_session_counts(client, alice, agent, session, url):
     make_inspection(session, network="bridge")
     session.ended_at = session.created_at

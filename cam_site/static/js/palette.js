@@ -5,6 +5,7 @@
   const query = document.getElementById("palette-query");
   const found = document.getElementById("palette-found");
   const count = document.getElementById("palette-count");
+  let isAwaited = false; // Enter came before what was found for the words
 
   const options = () => [...found.querySelectorAll("[role=option]")];
   const chosen = () => found.querySelector("[aria-selected=true]");
@@ -22,10 +23,17 @@
     if (all.length) choose(all.at((all.indexOf(chosen()) + by) % all.length));
   };
 
+  const openChosen = () => {
+    isAwaited = !chosen();
+    chosen()?.click();
+  };
+
   const open = () => {
     if (document.querySelector("dialog[open]")) return;
     palette.showModal();
-    query.select();
+    query.value = "";
+    choose(null);
+    isAwaited = false;
     htmx.trigger(query, "look");
   };
 
@@ -41,14 +49,21 @@
     if (event.isComposing) return;
     if (event.key === "ArrowDown") step(1);
     else if (event.key === "ArrowUp") step(chosen() === options()[0] ? options().length - 1 : -1);
-    else if (event.key === "Enter") chosen()?.click();
+    else if (event.key === "Enter") openChosen();
     else return;
     event.preventDefault();
   });
+  // What was found for other words is not to be opened.
+  query.addEventListener("input", () => {
+    isAwaited = false;
+    choose(null);
+  });
 
-  found.addEventListener("htmx:afterSwap", () => {
+  // Not earlier: until then htmx does not know the forms that came in.
+  found.addEventListener("htmx:afterSettle", () => {
     const all = options();
     choose(all[0]);
+    if (isAwaited) openChosen();
     count.textContent = found.querySelector("#palette-nothing")?.textContent ?? `${all.length} found`;
   });
   found.addEventListener("click", (event) => {

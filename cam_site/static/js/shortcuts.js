@@ -63,6 +63,7 @@
     !event.defaultPrevented &&
     !event.isComposing &&
     !(event.ctrlKey || event.altKey || event.metaKey) &&
+    !(event.shiftKey && /^[a-z]$/i.test(event.key)) && // but for ?, which needs it
     !isTyping(event.target) &&
     !document.querySelector("dialog[open]");
 
