@@ -14,6 +14,7 @@ Facts = dict[str, Any]
 
 NO_SECCOMP = "unconfined"
 ENGINES_CHOICE = ""
+NO_APPARMOR = "not in use"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def found_in(inspected: Mapping[str, Any]) -> Facts:
         "cap_add": sorted(host.get("CapAdd") or []),
         "no_new_privileges": _has_no_new_privileges(security),
         "seccomp": _seccomp_of(security),
-        "apparmor": inspected.get("AppArmorProfile") or ENGINES_CHOICE,
+        "apparmor": inspected.get("AppArmorProfile") or NO_APPARMOR,
         "network": host.get("NetworkMode"),
         "ipc": host.get("IpcMode"),
         "memory_bytes": host.get("Memory"),

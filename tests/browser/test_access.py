@@ -176,9 +176,19 @@ def test_focus_is_seen_on_everything_that_takes_it(visitor, auditor):
 def test_forced_colours_keep_what_is_chosen_visible(visitor, auditor):
     page = visitor.open("/", username="auditor", forced_colors="active")
     page.keyboard.press("Control+k")
+    page.keyboard.type("costs")
     option = page.get_by_role("option", selected=True)
     expect(option).to_be_visible()
     assert option.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
+
+
+def test_one_line_is_told_and_it_is_short(launch):
+    agent = launch("edit hello.txt")
+    announcer = agent.page.locator("#announcer")
+    expect(announcer).to_have_text("needs you: Wants to change a file", timeout=30_000)
+    agent.decide("Allow once")
+    expect(announcer).to_have_text("idle: Done: Edit succeeded.", timeout=30_000)
+    assert agent.page.locator("[aria-live=polite]").count() == 0
 
 
 # The login that ends

@@ -46,12 +46,22 @@ def test_enter_before_the_answer_opens_what_was_meant(visitor):
     expect(page).to_have_url(re.compile("/metrics/budgets/$"))
 
 
+def test_enter_without_words_does_nothing(launch):
+    agent = launch()
+    agent.expect_status("idle")
+    agent.page.keyboard.press("Control+k")
+    expect(palette_of(agent.page).get_by_role("option", name="Stop")).to_be_visible()
+    agent.page.keyboard.press("Enter")
+    expect(palette_of(agent.page)).to_be_visible()
+    expect(agent.status).to_have_text("idle")
+
+
 def test_arrows_go_round_and_the_reader_hears_which(visitor):
     page = visitor.open("/")
     page.keyboard.press("Meta+k")
     palette = palette_of(page)
     page.keyboard.type("cost")
-    expect(palette.get_by_role("option")).not_to_have_count(0)
+    expect(palette.get_by_role("option", selected=True)).to_contain_text("Cost")
     expect(palette.get_by_role("status")).to_have_text(re.compile(r"^\d found$"))
     names = palette.get_by_role("option").all_inner_texts()
     page.keyboard.press("ArrowUp")

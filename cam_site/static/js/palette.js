@@ -20,11 +20,12 @@
 
   const step = (by) => {
     const all = options();
-    if (all.length) choose(all.at((all.indexOf(chosen()) + by) % all.length));
+    const next = all.indexOf(chosen()) + by;
+    choose(all[next] ?? all.at(by > 0 ? 0 : -1));
   };
 
   const openChosen = () => {
-    isAwaited = !chosen();
+    isAwaited = !chosen() && Boolean(query.value.trim());
     chosen()?.click();
   };
 
@@ -48,7 +49,7 @@
   query.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
     if (event.key === "ArrowDown") step(1);
-    else if (event.key === "ArrowUp") step(chosen() === options()[0] ? options().length - 1 : -1);
+    else if (event.key === "ArrowUp") step(-1);
     else if (event.key === "Enter") openChosen();
     else return;
     event.preventDefault();
@@ -61,8 +62,10 @@
 
   // Not earlier: until then htmx does not know the forms that came in.
   found.addEventListener("htmx:afterSettle", () => {
+    if (document.getElementById("palette-list").dataset.query !== query.value) return;
     const all = options();
-    choose(all[0]);
+    // Without words nothing is chosen: the first may be an action, and Enter a slip.
+    choose(query.value.trim() ? all[0] : null);
     if (isAwaited) openChosen();
     count.textContent = found.querySelector("#palette-nothing")?.textContent ?? `${all.length} found`;
   });
