@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 
 MAX_MARKDOWN_CHARACTERS = 20_000
+PAGE_HEADINGS = 2
 MAX_HIGHLIGHTED_CHARACTERS = 5_000
 # Pygments' patterns go back and forth for a minute over 10 KB of tabs in some of its languages, and the
 # whole process with them. These were tried, and texts without a long run or line are no trouble to them.
@@ -165,9 +167,17 @@ def _highlight(code: str, language: str, _attributes: str) -> str:
     return highlight(code, get_lexer_by_name(language, stripnl=False), _formatter)
 
 
+def _demote_headings(state: StateCore) -> None:
+    """An agent's first heading comes below the page's own two."""
+    for token in state.tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + PAGE_HEADINGS)}"
+
+
 _formatter = HtmlFormatter(nowrap=True)
 _markdown = (
     MarkdownIt("commonmark", {"html": False, "breaks": True, "highlight": _highlight})
     .enable(["table", "strikethrough"])
     .disable("image")
 )
+_markdown.core.ruler.push("demote_headings", _demote_headings)

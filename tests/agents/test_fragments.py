@@ -215,7 +215,7 @@ def test_questions_are_asked_with_their_options(session):
 
 def test_plan_is_shown_as_markdown(session):
     html = approval_html(session, "ExitPlanMode", {"plan": f"# Plan\n\n{HOSTILE}"})
-    assert "<h1>Plan</h1>" in html
+    assert "<h3>Plan</h3>" in html
     assert_inert(html)
 
 

@@ -124,3 +124,7 @@ def test_a_fence_that_a_lexer_chokes_on_is_quick(language, code):
     before = time.process_time()
     markdown_to_html(f"```{language}\n{code}\n```\n")
     assert time.process_time() - before < 0.5
+
+
+def test_headings_come_below_those_of_the_page():
+    assert markdown_to_html("# a\n\n## b\n\n###### c") == "<h3>a</h3>\n<h4>b</h4>\n<h6>c</h6>\n"
