@@ -70,7 +70,7 @@ def test_it_lists_what_concerns_the_user(get, make_budget, alice, bob):
     text = get(alice).text
     assert "Monthly budget of alice" in text
     assert "Daily budget of all users together" in text
-    assert "bob" not in text
+    assert "of bob" not in text
     assert "New budget" not in text
 
 
