@@ -213,28 +213,3 @@ def test_slash_goes_to_the_prompt_and_rows_are_walked(launch):
     agent.page.keyboard.press("/")
     expect(agent.prompt).to_be_focused()
     expect(agent.prompt).to_have_value("")
-
-
-def test_conversation_is_saved_from_the_page(launch):
-    agent = launch("edit hello.txt")
-    agent.expect_status("needs you")
-    agent.decide("Allow once")
-    agent.expect_idle_after_turns(1)
-    with agent.page.expect_download() as download:
-        agent.page.get_by_role("link", name="Markdown").click()
-    text = download.value.path().read_text()
-    assert download.value.suggested_filename.endswith(".md")
-    assert "## Prompt\n\n> edit hello.txt\n" in text
-    assert "*allowed by alice*" in text
-
-
-def test_security_card_and_egress_are_on_their_page(launch):
-    agent = launch("read hello.txt")
-    agent.expect_idle_after_turns(1)
-    page = agent.page
-    expect(page.get_by_text("Held as asked for")).to_be_visible()
-    page.get_by_role("link", name="Container and egress").click()
-    expect(page.get_by_role("row", name="Network")).to_contain_text("none but the gateway's socket")
-    expect(page.get_by_text("deviates")).to_have_count(0)
-    egress = page.get_by_role("table").filter(has_text="Verdict")
-    expect(egress.get_by_role("row", name="api.anthropic.com")).to_contain_text("allowed")

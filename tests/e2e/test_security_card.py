@@ -1,8 +1,11 @@
 """The security card says what the engine says of the container."""
 
 import json
+from uuid import uuid4
 
-from agents.hardening import OPEN_FILES_LIMIT, home_volume
+from agents.hardening import OPEN_FILES_LIMIT, container_options, home_volume
+from agents.security_card import asked_of, found_in, make_lines
+from tests.agents.factories import make_spec
 from tests.e2e.stack import docker, wait_for
 
 
@@ -45,3 +48,21 @@ def test_card_is_what_docker_inspect_says(stack, alice_client):
     }
     assert found["mounts"]["/home/agent"][0] == home_volume(agent_id)
     alice_client.http.delete(f"/api/agents/{agent_id}")
+
+
+def test_weaker_container_deviates_where_it_is_weaker():
+    name = f"cam-test-{uuid4().hex[:12]}"
+    docker("create", "--name", name, "--cap-add", "NET_RAW", "--memory", "1g", "cam-agent:latest")
+    try:
+        (inspected,) = json.loads(docker("inspect", name))
+    finally:
+        docker("rm", "-f", name)
+    lines = make_lines(asked_of(container_options(make_spec())), found_in(inspected))
+    deviating = {line.title for line in lines if not line.is_ok}
+    assert {line.title for line in lines} - deviating == {
+        "AppArmor",
+        "Devices",
+        "Image",
+        "Shared memory",
+        "User",
+    }

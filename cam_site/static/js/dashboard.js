@@ -62,9 +62,6 @@
     },
   });
 
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.target.id === "updated" && document.hidden) event.preventDefault();
-  });
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) htmx.trigger("#updated", "look");
   });

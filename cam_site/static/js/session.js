@@ -65,7 +65,8 @@
   });
   document.addEventListener("submit", (event) => {
     const isPlain = event.target.method === "post" && !event.target.hasAttribute("hx-post");
-    if (isPlain && !location.pathname.startsWith("/accounts/")) keep(false);
+    const isPages = event.target.closest("main") && !location.pathname.startsWith("/accounts/");
+    if (isPlain && isPages) keep(false);
   });
 
   restore();
