@@ -26,21 +26,31 @@ ASKED_FOR = {
     *("landmark-unique", "landmark-no-duplicate-banner", "empty-table-header"),
 }
 SEED = f"""
+from decimal import Decimal
 from django.contrib.auth.models import User
-User.objects.create_superuser("auditor", "", "{PASSWORD}")
+from metrics_app.models import Budget
+user = User.objects.create_superuser("auditor", "", "{PASSWORD}")
+budget = Budget.objects.create(scope="user", user=user, period="month", limit_usd=Decimal(1000))
+print(budget.pk)
 """
 
 
 @pytest.fixture(scope="module")
 def auditor(stack):
     """A user who sees every page, with an agent that has said much and asks something."""
-    stack.manage("shell", "-c", SEED)
+    budget_id = stack.manage("shell", "--verbosity=0", "-c", SEED).split()[-1]
     client = Client(stack, "auditor")
     client.agent_id = client.launch(stack.workspace("audited"), "markdown")
     client.wait_for_status(client.agent_id, "idle")
     wait_for(lambda: any(event["kind"] == "result" for event in client.history(client.agent_id)))
     client.post(f"/{client.agent_id}/send", text="edit hello.txt")
     client.approval(client.agent_id)
+    turns = "select id from metrics_app_turncost order by id desc limit 1"
+    client.parameters = {
+        "agent_id": client.agent_id,
+        "budget_id": budget_id,
+        "turn_id": wait_for(lambda: stack.query(turns))[0][0],
+    }
     yield client
     client.http.delete(f"/api/agents/{client.agent_id}")
 
@@ -110,9 +120,10 @@ def look(request):
 
 def test_pages_for_who_is_signed_in(stack, visitor, auditor, look):
     page = visitor.open("/", username="auditor", **look)
-    parameters = {"agent_id": auditor.agent_id}
+    parameters = auditor.parameters
     walked = list(html_pages(stack, page.context.cookies(), parameters))
-    assert {"/", "/agents/new/", "/metrics/", f"/agents/{auditor.agent_id}/"} <= set(walked)
+    assert {"/", "/agents/new/", f"/agents/{auditor.agent_id}/security/"} <= set(walked)
+    assert f"/metrics/budgets/{parameters['budget_id']}/" in walked
     assert complaints_about(page, walked) == []
 
 
