@@ -156,8 +156,7 @@ def test_overlay_lists_the_keys_and_switches_them_off(visitor):
 
 
 def test_j_and_k_walk_the_agents_and_the_focus_outlives_news(stack, visitor, alice_client):
-    for name in ("walked-1", "walked-2"):
-        alice_client.launch(stack.workspace(name))
+    ids = [alice_client.launch(stack.workspace(name)) for name in ("walked-1", "walked-2")]
     page = visitor.open("/")
     links = page.locator(".agent-link")
     expect(links).to_have_count(2)
@@ -166,6 +165,11 @@ def test_j_and_k_walk_the_agents_and_the_focus_outlives_news(stack, visitor, ali
     page.keyboard.press("j")
     expect(links.nth(1)).to_be_focused()
     page.keyboard.press("k")
+    expect(links.nth(0)).to_be_focused()
+    for agent_id in ids:
+        alice_client.wait_for_status(agent_id, "idle")
+        alice_client.post(f"/{agent_id}/stop")
+    expect(page.locator(".agent-rows .chip-stopped")).to_have_count(2, timeout=30_000)
     expect(links.nth(0)).to_be_focused()
 
 
