@@ -30,6 +30,7 @@ from agents.models import (
 )
 from agents.models.agent import LIVE_STATUSES
 from agents.services.approvals import EDITS_ARE_OFF, decision_by_mode
+from agents.services.notifications import tell_output
 
 KEPT_LIVE_CHARACTERS = 20_000
 
@@ -54,6 +55,7 @@ class _Flush:
     live_text: str
     initialized_at: datetime | None
     status: Status | None = None
+    has_ended_turn: bool = False
     events: list[SessionEvent] = field(default_factory=list)
     refused: list[stream_json.UnknownRequest] = field(default_factory=list)
     known_uuids: set[UUID | None] = field(default_factory=set)
@@ -173,6 +175,7 @@ class Recorder:
     def _end_turn(self, flush: _Flush) -> None:
         flush.live_text = ""
         flush.status = Status.IDLE
+        flush.has_ended_turn = True
         if flush.agent.edit_mode == EditMode.TURN:
             flush.agent.edit_mode = EditMode.ASK
         self._withdraw(self.session.approvals.all())
@@ -265,7 +268,10 @@ class Recorder:
         status = flush.status
         if status == Status.WORKING and self.session.approvals.pending().exists():
             status = Status.NEEDS_YOU
-        Agent.objects.filter(pk=flush.agent.pk, status__in=LIVE_STATUSES).update(status=status)
+        before = flush.agent.status
+        if Agent.objects.filter(pk=flush.agent.pk, status__in=LIVE_STATUSES).update(status=status):
+            flush.agent.status = status
+            tell_output(flush.agent, before, has_ended_turn=flush.has_ended_turn)
 
 
 def _too_much(framed: FramedLine) -> stream_json.Line:

@@ -10,13 +10,13 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from agents import containers, hardening
+from agents import containers, delivery, hardening
 from agents.doorbells import bridge_group, ring_on_commit
 from agents.errors import WorkspaceProblem
 from agents.models import Agent, AgentSession, Status, WorkspaceRoot
 from agents.policies import remove_policy, socket_dir, write_policy
 from agents.services import end_session
-from agents.services.life import enqueue
+from agents.services.queue import enqueue
 from agents.workspaces import WorkspaceError, confine_folder
 
 GATEWAY_WAIT_SECONDS = 15
@@ -182,3 +182,18 @@ def _write_managed_settings() -> None:
         draft = folder / f".{os.getpid()}.draft"
         draft.write_text(content)
         draft.replace(path)
+
+
+@shared_task(soft_time_limit=40, time_limit=60)
+def send_dispatch(dispatch_id: int) -> None:
+    delivery.deliver(dispatch_id, timezone.now())
+
+
+@shared_task
+def send_due_dispatches() -> None:
+    delivery.enqueue_due(timezone.now())
+
+
+@shared_task
+def forget_notifications() -> None:
+    delivery.forget_old(timezone.now())

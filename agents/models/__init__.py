@@ -1,6 +1,16 @@
 from agents.models.agent import Agent, AgentSession, EditMode, LiveText, Status
 from agents.models.approval import ApprovalRequest, Decision
+from agents.models.config import LaunchDefaults, OwnKey, SiteSetting, SiteSettingChange
 from agents.models.event import SessionEvent
+from agents.models.notification import (
+    Channel,
+    Dispatch,
+    Kind,
+    Notification,
+    NotificationChoice,
+    PushSubscription,
+    Webhook,
+)
 from agents.models.outbox import ControlRequest, Delivery, Prompt
 from agents.models.token import ApiToken
 from agents.models.workspace import WorkspaceRoot
@@ -10,13 +20,24 @@ __all__ = [
     "AgentSession",
     "ApiToken",
     "ApprovalRequest",
+    "Channel",
     "ControlRequest",
     "Decision",
     "Delivery",
+    "Dispatch",
     "EditMode",
+    "Kind",
+    "LaunchDefaults",
     "LiveText",
+    "Notification",
+    "NotificationChoice",
+    "OwnKey",
     "Prompt",
+    "PushSubscription",
     "SessionEvent",
+    "SiteSetting",
+    "SiteSettingChange",
     "Status",
+    "Webhook",
     "WorkspaceRoot",
 ]

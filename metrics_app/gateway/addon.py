@@ -170,7 +170,7 @@ class Gateway:
             self._budget_gate.hold(id(attempt), policy)
         if attempt is not None:
             self._in_flight.write(attempt)
-        redirect(flow.request, self._config)
+        redirect(flow.request, self._config, policy.own_key if policy is not None else "")
         flow.request.stream = tap(attempt.see_request) if attempt is not None else True
 
     def _find_api_refusal(
@@ -186,7 +186,8 @@ class Gateway:
             return 403, policy.blocked
         if is_batch(target):
             return 403, refusals.NO_BATCHES
-        if config.upstream.is_real_api and not (config.api_key or config.oauth_token):
+        has_key = policy.own_key or config.api_key or config.oauth_token
+        if config.upstream.is_real_api and not has_key:
             return 403, refusals.NO_CREDENTIAL
         if self._spool.is_full:
             return 503, refusals.SPOOL_FULL

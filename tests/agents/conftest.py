@@ -43,7 +43,7 @@ def sent_tasks(monkeypatch):
     """The tasks that reached the broker, as (name, arguments)."""
     sent = []
     monkeypatch.setattr(
-        "agents.services.life.current_app.send_task", lambda name, args: sent.append((name, args))
+        "agents.services.queue.current_app.send_task", lambda name, args: sent.append((name, args))
     )
     return sent
 

@@ -110,7 +110,7 @@ def test_launch_goes_through_while_the_broker_is_down(
     def send_task(name, args):
         raise error
 
-    monkeypatch.setattr("agents.services.life.current_app.send_task", send_task)
+    monkeypatch.setattr("agents.services.queue.current_app.send_task", send_task)
     with on_commit():
         agent = launch(alice, workspace)
     agent.refresh_from_db()
