@@ -11,9 +11,13 @@ from agents.models import (
     ApiToken,
     ApprovalRequest,
     ControlRequest,
+    Dispatch,
     LiveText,
+    Notification,
+    OwnKey,
     Prompt,
     SessionEvent,
+    SiteSettingChange,
     WorkspaceRoot,
 )
 from agents.services import stop_agent
@@ -220,3 +224,30 @@ class LiveTextAdmin(ReadOnlyAdmin):
     @admin.display(description="text")
     def short_text(self, live: LiveText) -> str:
         return cut(live.text)
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = ("agent", "user", "kind", "created_at", "read_at")
+    list_filter = ("kind",)
+
+
+@admin.register(Dispatch)
+class DispatchAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "user", "channel", "attempts", "sent_at", "answer")
+    list_filter = ("channel",)
+    exclude = ("subscription",)
+
+
+@admin.register(OwnKey)
+class OwnKeyAdmin(ReadOnlyAdmin):
+    """Who pays by a key of their own; the key itself is nowhere."""
+
+    list_display = ("user", "hint", "set_at")
+    exclude = ("encrypted_key",)
+
+
+@admin.register(SiteSettingChange)
+class SiteSettingChangeAdmin(ReadOnlyAdmin):
+    list_display = ("changed_at", "name", "changed_by", "before", "after", "is_reset")
+    list_filter = ("name",)

@@ -86,6 +86,7 @@ def remove_agent(agent_id: str) -> None:
         end_session(session, exit_code=None, reason="deleted", failed=False)
     containers.remove_home(hardening.home_volume(agent_id))
     remove_policy(agent_id)
+    agent.notifications.all().delete()
     agent.prompts.all().delete()
     agent.sessions.all().delete()
 

@@ -243,9 +243,7 @@ def encryption_keys(raw: str) -> list[str]:
     """Random texts, the newest first. They are in no message."""
     keys = [key.strip() for key in raw.split(",") if key.strip()]
     if any(len(key) < 32 for key in keys):
-        raise ImproperlyConfigured(
-            "CAM_ENCRYPTION_KEYS: each needs at least 32 random characters"
-        )
+        raise ImproperlyConfigured("CAM_ENCRYPTION_KEYS: each needs at least 32 random characters")
     return keys
 
 

@@ -59,7 +59,7 @@ class Notification(models.Model):
     @property
     def title(self) -> str:
         """The agent's name and what happened: all that leaves the portal."""
-        return f"{self.agent.name} {self.get_kind_display()}"
+        return " ".join(f"{self.agent.name} {self.get_kind_display()}".split())
 
     @property
     def tag(self) -> str:
