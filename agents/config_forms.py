@@ -95,7 +95,7 @@ class DeviceForm(forms.Form):
 class WebhookForm(forms.Form):
     url = forms.CharField(
         label="URL",
-        max_length=MAX_URL_CHARACTERS,
+        max_length=500,
         widget=forms.URLInput(attrs={"placeholder": "https://"}),
     )
     secret = forms.CharField(

@@ -8,12 +8,13 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
-MAX_URL_CHARACTERS = 500
+MAX_URL_CHARACTERS = 1_000
 MAX_ANSWER_BYTES = 2_000
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0
@@ -54,6 +55,8 @@ def check_url(url: str, may_reach: MayReach) -> SplitResult:
         raise Refused("Expected a URL that starts with https://.")
     if parts.username is not None or parts.fragment:
         raise Refused("Expected no user, password or fragment in the URL.")
+    if _is_address(host) and not may_reach(host, host):
+        raise Refused("The address is a private one.")
     # An empty address is never public: what remains are the hosts that the site lists.
     if parts.scheme == "http" and not may_reach(host, ""):
         raise Refused("Expected https://: plain http is only for hosts that this site lists.")
@@ -82,6 +85,14 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, may_reach: MayRea
         except (HTTPError, OSError, ValueError) as exc:
             raise OutboundError(f"No answer from {host}: {_reason(exc)}") from exc
     return Answer(response.status, text.decode("utf-8", errors="replace"))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _resolve(host: str, port: int, may_reach: MayReach) -> str:

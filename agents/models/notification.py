@@ -123,7 +123,7 @@ class Webhook(models.Model):
     objects = OwnedByUserQuerySet["Webhook"].as_manager()
 
     def __str__(self) -> str:
-        return self.url
+        return f"webhook {self.pk}"
 
 
 class DispatchQuerySet(OwnedByUserQuerySet["Dispatch"]):

@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from agents.defaults import default_model
 from agents.errors import AlreadyRunning, LimitReached, NotRunning, WorkspaceProblem
 from agents.models import (
     Agent,
@@ -18,7 +19,6 @@ from agents.models import (
     WorkspaceRoot,
 )
 from agents.models.agent import ENDED_STATUSES, LIVE_STATUSES
-from agents.defaults import default_model
 from agents.services.bells import ring_everyone
 from agents.services.checks import check_edit_mode, check_model, check_prompt_length
 from agents.services.notifications import end_need, tell_end
