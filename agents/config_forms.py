@@ -114,7 +114,7 @@ class WebhookForm(forms.Form):
 
 class KeyForm(forms.Form):
     key = forms.RegexField(
-        KEY_PATTERN,
+        rf"\A(?:{KEY_PATTERN.pattern})\Z",
         label="Anthropic API key",
         max_length=250,
         widget=forms.PasswordInput(attrs=SECRET_INPUT | {"placeholder": "sk-ant-…"}),

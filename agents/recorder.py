@@ -255,7 +255,7 @@ class Recorder:
             update_fields=["last_seq", "last_event_at", "edit_mode", "has_conversation"]
         )
         if flush.status is not None:
-            self._save_status(flush)
+            self._save_status(flush, flush.status)
         if flush.live_text != self._live_text:
             LiveText.objects.filter(agent=flush.agent).update(text=flush.live_text)
         AgentSession.objects.filter(pk=self.session.pk).update(
@@ -263,9 +263,8 @@ class Recorder:
         )
         self.session.log_cursor = cursor
 
-    def _save_status(self, flush: _Flush) -> None:
+    def _save_status(self, flush: _Flush, status: Status) -> None:
         """Never out of stopping: that ends with the session."""
-        status = flush.status
         if status == Status.WORKING and self.session.approvals.pending().exists():
             status = Status.NEEDS_YOU
         before = flush.agent.status

@@ -4,6 +4,7 @@ import re
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from agents.encryption import decrypt, encrypt
 from agents.errors import InvalidRequest
@@ -12,6 +13,7 @@ from agents.models import OwnKey
 KEY_PATTERN = re.compile(r"sk-ant-[A-Za-z0-9_-]{20,200}")
 
 
+@sensitive_variables("key")
 def set_own_key(user: User, key: str) -> None:
     """From now on this key pays for the user's agents. Raises InvalidRequest."""
     if not KEY_PATTERN.fullmatch(key):

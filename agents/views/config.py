@@ -8,6 +8,7 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from agents import site_settings, web_push
@@ -157,6 +158,7 @@ def device_test(request: Request) -> HttpResponse:
 # Webhook
 
 
+@sensitive_post_parameters("secret")
 @require_POST
 @signed_in
 @never_cache
@@ -193,6 +195,7 @@ def webhook_test(request: Request) -> HttpResponse:
 # Own key
 
 
+@sensitive_post_parameters("key")
 @require_POST
 @signed_in
 def key_save(request: Request) -> HttpResponse:
