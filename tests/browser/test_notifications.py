@@ -4,11 +4,24 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.visitor import PHONE
+from tests.agents.receiver import Browser
+from tests.browser.visitor import PHONE, REFUSED
 
 SHOWN = "navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.map(n => [n.title, n.body, n.tag]))"
 HIDE = """
 Object.defineProperty(document, "hidden", { get: () => window.isAway === true });
+"""
+
+
+SUBSCRIPTION = Browser().form("https://push.example.org/send/1")
+PUSH_SERVICE = f"""
+PushManager.prototype.subscribe = async () => ({{
+  toJSON: () => ({{
+    endpoint: "{SUBSCRIPTION["endpoint"]}",
+    keys: {{ p256dh: "{SUBSCRIPTION["p256dh"]}", auth: "{SUBSCRIPTION["auth"]}" }},
+  }}),
+  unsubscribe: async () => {{ window.isTakenBack = true; }},
+}});
 """
 
 
@@ -38,7 +51,7 @@ def test_list_leads_to_the_agent_and_is_read(visitor, launch):
     agent = launch("hello")
     agent.expect_idle_after_turns(1)
     page = visitor.open("/notifications/")
-    row = page.get_by_role("listitem").filter(has_text="list-leads").first
+    row = page.get_by_role("listitem").filter(has_text=agent.folder.name).first
     expect(row).to_contain_text("Unread:")
     expect(row).to_contain_text("has finished its turn")
     row.get_by_role("link").click()
@@ -150,15 +163,42 @@ def test_click_on_a_foreign_address_opens_nothing(visitor):
     assert opened == []
 
 
+ASKED_LATER = """
+Object.defineProperty(Notification, "permission", { get: () => window.permission ?? "default" });
+Notification.requestPermission = async () => { window.permission = "granted"; };
+"""
+
+
 def test_permission_is_asked_by_a_button_only(visitor):
-    page = visitor.open("/config/")
-    page.evaluate(
-        "Notification.requestPermission = async () => { window.isAsked = true; return 'default'; }"
-    )
-    expect(
-        page.get_by_text("This browser was not asked yet.").or_(page.get_by_text("refuses"))
-    ).to_be_visible()
-    assert page.evaluate("window.isAsked === undefined")
+    page = visitor.open("/")
+    page.add_init_script(ASKED_LATER)
+    page.goto("/config/")
+    expect(page.get_by_text("This browser was not asked yet.")).to_be_visible()
+    assert page.evaluate("window.permission") is None
+    page.get_by_role("button", name="Allow notifications").click()
+    expect(page.get_by_text("Notifications are allowed here.")).to_be_visible()
+    expect(page.get_by_role("button", name="Send pushes to this browser")).to_be_visible()
+
+
+def test_subscribing_gives_the_portal_what_the_push_service_gave(visitor):
+    page = visitor.open("/", permissions=["notifications"])
+    page.add_init_script(PUSH_SERVICE)
+    page.goto("/config/")
+    page.get_by_role("button", name="Send pushes to this browser").click()
+    device = page.get_by_role("listitem").filter(has_text="Chrome on Linux")
+    expect(device).to_be_visible()
+    page.get_by_role("button", name="Remove Chrome on Linux").click()
+    expect(page.get_by_text("Chrome on Linux gets no more pushes.")).to_be_visible()
+
+
+def test_subscription_that_the_portal_refuses_is_taken_back(visitor, console):
+    console.expect(REFUSED)
+    page = visitor.open("/", permissions=["notifications"])
+    page.add_init_script(PUSH_SERVICE.replace("https://push.example.org", "https://127.0.0.1"))
+    page.goto("/config/")
+    page.get_by_role("button", name="Send pushes to this browser").click()
+    expect(page.locator("#browser-error")).to_contain_text("private")
+    assert page.evaluate("window.isTakenBack")
 
 
 def test_phone_shows_bell_and_list(visitor):
