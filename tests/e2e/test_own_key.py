@@ -63,7 +63,7 @@ def test_each_user_pays_as_they_chose_and_a_new_key_reaches_a_running_agent(port
     policy = portal.data / "gateway" / "policy" / f"{hers}.json"
     wait_for(lambda: NEXT_KEY in policy.read_text(), message="the policy keeps the old key")
     before = len(upstream.seen)
-    alice.post(f"/{hers}/prompts", text="hello again")
+    alice.post(f"/{hers}/send", text="hello again")
     wait_for(lambda: keys_since(upstream, before), message="no call came")
     assert keys_since(upstream, before) == {NEXT_KEY}
 
