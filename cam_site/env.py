@@ -126,7 +126,7 @@ def model_names(raw: str) -> list[str]:
     """Names as the model API has them, and so as an argument of the CLI."""
     names = some_words(raw)
     for name in names:
-        if not re.fullmatch(r"[a-z0-9][A-Za-z0-9._:\[\]-]{0,99}", name):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]{0,99}", name):
             raise ValueError(f"{name[:100]!r} is no model's name")
     return names
 

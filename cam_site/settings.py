@@ -87,7 +87,7 @@ CAM_ALLOWED_TOOLS = read(
 CAM_ASK_TOOLS = read("CAM_ASK_TOOLS", env.words, "Edit,Write,NotebookEdit")
 CAM_EDIT_TOOLS = read("CAM_EDIT_TOOLS", env.words, "Edit,Write,NotebookEdit")
 CAM_MODELS = read(
-    "CAM_MODELS", env.some_words, "claude-opus-5-5,claude-sonnet-5-5,claude-haiku-4-5"
+    "CAM_MODELS", env.model_names, "claude-opus-5-5,claude-sonnet-5-5,claude-haiku-4-5"
 )
 CAM_MAX_AGENTS_PER_USER = read(
     "CAM_MAX_AGENTS_PER_USER", env.integer(at_least=1, at_most=10_000), "20"
