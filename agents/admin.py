@@ -12,9 +12,18 @@ from agents.models import (
     ApprovalRequest,
     ContainerInspection,
     ControlRequest,
+    Dispatch,
+    LaunchDefaults,
     LiveText,
+    Notification,
+    NotificationChoice,
+    OwnKey,
     Prompt,
+    PushSubscription,
     SessionEvent,
+    SiteSetting,
+    SiteSettingChange,
+    Webhook,
     WorkspaceRoot,
 )
 from agents.services import stop_agent
@@ -228,3 +237,67 @@ class LiveTextAdmin(ReadOnlyAdmin):
     @admin.display(description="text")
     def short_text(self, live: LiveText) -> str:
         return cut(live.text)
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = ("agent", "user", "kind", "created_at", "read_at")
+    list_filter = ("kind",)
+    list_select_related = ("agent", "user")
+
+
+@admin.register(NotificationChoice)
+class NotificationChoiceAdmin(ReadOnlyAdmin):
+    list_display = ("user", "kind", "channel")
+    list_select_related = ("user",)
+
+
+@admin.register(PushSubscription)
+class PushSubscriptionAdmin(ReadOnlyAdmin):
+    """Who knows the endpoint and the keys can send pushes: they are not shown."""
+
+    list_display = ("user", "device", "created_at", "last_sent_at")
+    list_select_related = ("user",)
+    exclude = ("endpoint", "p256dh", "auth")
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ReadOnlyAdmin):
+    list_display = ("user", "changed_at")
+    list_select_related = ("user",)
+    fields = ("user", "changed_at")
+
+
+@admin.register(Dispatch)
+class DispatchAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "user", "channel", "attempts", "sent_at", "answer")
+    list_filter = ("channel",)
+    list_select_related = ("user", "notification__agent")
+
+
+@admin.register(LaunchDefaults)
+class LaunchDefaultsAdmin(ReadOnlyAdmin):
+    list_display = ("user", "model", "edit_mode")
+    list_select_related = ("user",)
+
+
+@admin.register(OwnKey)
+class OwnKeyAdmin(ReadOnlyAdmin):
+    """Who pays by a key of their own; the key itself is nowhere."""
+
+    list_display = ("user", "hint", "set_at")
+    list_select_related = ("user",)
+
+
+@admin.register(SiteSetting)
+class SiteSettingAdmin(ReadOnlyAdmin):
+    """What overrides `.env`; the Config page changes it."""
+
+    list_display = ("name", "value")
+
+
+@admin.register(SiteSettingChange)
+class SiteSettingChangeAdmin(ReadOnlyAdmin):
+    list_display = ("changed_at", "name", "changed_by", "before", "after", "is_reset")
+    list_filter = ("name",)
+    list_select_related = ("changed_by",)

@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class AgentsConfig(AppConfig):
     name = "agents"
+
+    def ready(self) -> None:
+        from agents.bridge_jobs import register_job
+        from agents.policies import keep_policies
+
+        register_job("policies", keep_policies, every_seconds=1)

@@ -28,6 +28,11 @@ def owner_group(owner_id: int) -> str:
     return f"owner.{owner_id}"
 
 
+def notice_group(user_id: int) -> str:
+    """For the pages of a user, whichever they are."""
+    return f"notices.{user_id}"
+
+
 def bridge_group(node: str) -> str:
     """For the bridge of a node."""
     return f"bridge.{node}"

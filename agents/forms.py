@@ -2,12 +2,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from django import forms
-from django.conf import settings
 
 from agents.approval_cards import Question
 from agents.models import EditMode
 from agents.services.approvals import Scope
 from agents.services.checks import MAX_PROMPT_CHARACTERS
+from agents.site_settings import current
 
 MAX_MESSAGE_CHARACTERS = 5_000
 MAX_ANSWER_CHARACTERS = 2_000
@@ -43,7 +43,7 @@ class LaunchForm(forms.Form):
         super().__init__(data, **kwargs)
         field = self.fields["model"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 (for the type checker)
-        field.choices = [(model, model) for model in settings.CAM_MODELS]
+        field.choices = [(model, model) for model in current("CAM_MODELS")]
 
 
 class PromptForm(forms.Form):

@@ -17,6 +17,7 @@ from agents.approval_cards import make_card
 from agents.models import Agent, ApprovalRequest, Decision, Delivery, EditMode, SessionEvent
 from agents.models.agent import AgentQuerySet
 from agents.rows import Part, parts_of
+from agents.site_settings import current
 
 WAITING = (Delivery.QUEUED, Delivery.SENT, Delivery.RECEIVED)
 LIVE_TAIL_CHARACTERS = 6_000
@@ -79,7 +80,7 @@ def region_context(agent: Agent) -> dict[str, object]:
         "agent": agent,
         "cards": [make_card(approval) for approval in _pending(agent)],
         "prompts": list(agent.prompts.filter(delivery__in=WAITING).select_related("author")),
-        "models": settings.CAM_MODELS,
+        "models": current("CAM_MODELS"),
         "edit_modes": EditMode.choices,
         "edit_tools": settings.CAM_EDIT_TOOLS,
     }

@@ -3,10 +3,18 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
+from agents.encryption import Unreadable
 from agents.models import Agent
+from agents.services.own_keys import own_key
+from agents.site_settings import current
+
+UNREADABLE_KEY = (
+    "Your own API key cannot be read any more. Enter it again, or remove it, on CAM's Config page."
+)
 
 
 def policy_path(agent_id: object) -> Path:
@@ -21,19 +29,50 @@ def write_policy(agent: Agent) -> None:
     """Let the gateway open the agent's socket. In force at its next request."""
     path = policy_path(agent.pk)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _replace(path, json.dumps(_describe(agent)))
+
+
+def keep_policies() -> None:
+    """Bring the files that are there in line with keys and settings that have changed."""
+    folder = Path(settings.CAM_POLICY_DIR)
+    ids = [path.stem for path in folder.glob("*.json")]
+    for agent in Agent.objects.filter(pk__in=ids, deleted_at__isnull=True):
+        path = policy_path(agent.pk)
+        text = json.dumps(_describe(agent))
+        try:
+            if path.read_text() != text:
+                _replace(path, text)
+        except FileNotFoundError:
+            continue  # deleted meanwhile
+
+
+def remove_policy(agent_id: object) -> None:
+    policy_path(agent_id).unlink(missing_ok=True)
+
+
+def _describe(agent: Agent) -> dict[str, Any]:
     policy = {
         "version": 1,
         "agent_id": str(agent.pk),
         "user_id": agent.owner_id,
         "workspace": agent.workspace,
-        "allowed_hosts": settings.CAM_EGRESS_HOSTS,
+        "allowed_hosts": current("CAM_EGRESS_HOSTS"),
         "credential": "site",
         "blocked": None,
     }
+    try:
+        key = own_key(agent.owner_id)
+    except Unreadable:
+        # Never fall back to the site's key: its owner did not agree to pay.
+        return policy | {"blocked": UNREADABLE_KEY}
+    return policy | {"credential": "own", "api_key": key} if key else policy
+
+
+def _replace(path: Path, text: str) -> None:
+    """It may hold a key: nobody else reads it, not even as a draft."""
     draft = path.with_suffix(f".{os.getpid()}.draft")
-    draft.write_text(json.dumps(policy))
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
     draft.replace(path)
-
-
-def remove_policy(agent_id: object) -> None:
-    policy_path(agent_id).unlink(missing_ok=True)

@@ -18,3 +18,12 @@ class OwnedByAgentQuerySet(models.QuerySet[M]):
         if not user.is_authenticated:
             return self.none()
         return self.filter(agent__owner=user, agent__deleted_at__isnull=True)
+
+
+class OwnedByUserQuerySet(models.QuerySet[M]):
+    """Rows that are one user's, and seen by nobody else."""
+
+    def visible_to(self, user: "User | AnonymousUser") -> Self:
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(user=user)

@@ -30,6 +30,7 @@ from agents.models import (
 )
 from agents.models.agent import LIVE_STATUSES
 from agents.services.approvals import EDITS_ARE_OFF, decision_by_mode
+from agents.services.notifications import tell_output
 
 KEPT_LIVE_CHARACTERS = 20_000
 
@@ -54,6 +55,7 @@ class _Flush:
     live_text: str
     initialized_at: datetime | None
     status: Status | None = None
+    has_ended_turn: bool = False
     events: list[SessionEvent] = field(default_factory=list)
     refused: list[stream_json.UnknownRequest] = field(default_factory=list)
     known_uuids: set[UUID | None] = field(default_factory=set)
@@ -173,6 +175,7 @@ class Recorder:
     def _end_turn(self, flush: _Flush) -> None:
         flush.live_text = ""
         flush.status = Status.IDLE
+        flush.has_ended_turn = True
         if flush.agent.edit_mode == EditMode.TURN:
             flush.agent.edit_mode = EditMode.ASK
         self._withdraw(self.session.approvals.all())
@@ -252,7 +255,7 @@ class Recorder:
             update_fields=["last_seq", "last_event_at", "edit_mode", "has_conversation"]
         )
         if flush.status is not None:
-            self._save_status(flush)
+            self._save_status(flush, flush.status)
         if flush.live_text != self._live_text:
             LiveText.objects.filter(agent=flush.agent).update(text=flush.live_text)
         AgentSession.objects.filter(pk=self.session.pk).update(
@@ -260,12 +263,14 @@ class Recorder:
         )
         self.session.log_cursor = cursor
 
-    def _save_status(self, flush: _Flush) -> None:
+    def _save_status(self, flush: _Flush, status: Status) -> None:
         """Never out of stopping: that ends with the session."""
-        status = flush.status
         if status == Status.WORKING and self.session.approvals.pending().exists():
             status = Status.NEEDS_YOU
-        Agent.objects.filter(pk=flush.agent.pk, status__in=LIVE_STATUSES).update(status=status)
+        before = flush.agent.status
+        if Agent.objects.filter(pk=flush.agent.pk, status__in=LIVE_STATUSES).update(status=status):
+            flush.agent.status = status
+            tell_output(flush.agent, before, has_ended_turn=flush.has_ended_turn)
 
 
 def _too_much(framed: FramedLine) -> stream_json.Line:

@@ -10,14 +10,14 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from agents import containers, hardening, security_card
+from agents import containers, delivery, hardening, security_card
 from agents.doorbells import bridge_group, ring_on_commit
 from agents.errors import WorkspaceProblem
 from agents.models import Agent, AgentSession, Status, WorkspaceRoot
 from agents.policies import remove_policy, socket_dir, write_policy
 from agents.services import end_session
 from agents.services.inspections import record_inspection
-from agents.services.life import enqueue
+from agents.services.queue import enqueue
 from agents.workspaces import WorkspaceError, confine_folder
 
 GATEWAY_WAIT_SECONDS = 15
@@ -87,6 +87,7 @@ def remove_agent(agent_id: str) -> None:
         end_session(session, exit_code=None, reason="deleted", failed=False)
     containers.remove_home(hardening.home_volume(agent_id))
     remove_policy(agent_id)
+    agent.notifications.all().delete()
     agent.prompts.all().delete()
     agent.sessions.all().delete()
 
@@ -189,3 +190,18 @@ def _write_managed_settings() -> None:
         draft = folder / f".{os.getpid()}.draft"
         draft.write_text(content)
         draft.replace(path)
+
+
+@shared_task(soft_time_limit=40, time_limit=60)
+def send_dispatch(dispatch_id: int) -> None:
+    delivery.deliver(dispatch_id, timezone.now())
+
+
+@shared_task
+def send_due_dispatches() -> None:
+    delivery.enqueue_due(timezone.now())
+
+
+@shared_task
+def forget_notifications() -> None:
+    delivery.forget_old(timezone.now())

@@ -1,7 +1,18 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from agents.views import account, agents, approvals, exports, palette, security, session, workspaces
+from agents.views import (
+    account,
+    agents,
+    approvals,
+    config,
+    exports,
+    notifications,
+    palette,
+    security,
+    session,
+    workspaces,
+)
 
 
 class FileFormat(StringConverter):
@@ -41,7 +52,28 @@ urlpatterns = [
     path("session/", session.session_state, name="session_state"),
     path("palette/", palette.palette, name="palette"),
     path("workspaces/browse/", workspaces.folder_picker, name="folder_picker"),
-    path("account/", account.account_home, name="account_home"),
+    path("sw.js", notifications.service_worker, name="service_worker"),
+    path("notifications/", notifications.notification_list, name="notification_list"),
+    path("notifications/read/", notifications.notifications_read, name="notifications_read"),
+    path(
+        "notifications/<int:notification_id>/",
+        notifications.notification_open,
+        name="notification_open",
+    ),
+    path("config/", config.config_home, name="config_home"),
+    path("config/defaults/", config.defaults_save, name="defaults_save"),
+    path("config/notifications/", config.choices_save, name="choices_save"),
+    path("config/devices/", config.device_add, name="device_add"),
+    path("config/devices/test/", config.device_test, name="device_test"),
+    path("config/devices/<int:device_id>/remove/", config.device_remove, name="device_remove"),
+    path("config/webhook/", config.webhook_save, name="webhook_save"),
+    path("config/webhook/remove/", config.webhook_remove, name="webhook_remove"),
+    path("config/webhook/test/", config.webhook_test, name="webhook_test"),
+    path("config/key/", config.key_save, name="key_save"),
+    path("config/key/remove/", config.key_remove, name="key_remove"),
+    path("config/site/<slug:name>/", config.site_save, name="site_save"),
+    path("config/site/<slug:name>/reset/", config.site_reset, name="site_reset"),
+    path("account/", config.config_home, name="account_home"),
     path("account/tokens/", account.token_create, name="token_create"),
     path("account/tokens/<int:token_id>/revoke/", account.token_revoke, name="token_revoke"),
 ]

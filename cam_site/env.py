@@ -15,7 +15,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
-from metrics_app.gateway.hosts import normalise_pattern
+from metrics_app.gateway.hosts import host_matches, is_public_address, normalise_pattern
 from metrics_app.gateway.upstream import Upstream
 
 T = TypeVar("T")
@@ -122,6 +122,15 @@ def some_words(raw: str) -> list[str]:
     return items
 
 
+def model_names(raw: str) -> list[str]:
+    """Names as the model API has them, and so as an argument of the CLI."""
+    names = some_words(raw)
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]{0,99}", name):
+            raise ValueError(f"{name[:100]!r} is no model's name")
+    return names
+
+
 def matching(pattern: str, expected: str) -> Callable[[str], str]:
     """A text that is all of the regular expression `pattern`; `expected` says so in words."""
 
@@ -212,6 +221,30 @@ def host_patterns(raw: str) -> list[str]:
             raise ValueError(f"{word!r} is neither a host name nor *.suffix")
         patterns.append(pattern)
     return patterns
+
+
+def reachable(private_hosts: list[str]) -> Callable[[str, str], bool]:
+    """Whether a host may be connected to at this address: public ones, and those of `private_hosts`."""
+    return lambda host, address: (
+        is_public_address(address) or host_matches(host.lower().removesuffix("."), private_hosts)
+    )
+
+
+def vapid_key(raw: str) -> str:
+    """A P-256 private key: 32 bytes in URL-safe base64. It is in no message."""
+    if raw and not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", raw):
+        raise ImproperlyConfigured(
+            "CAM_VAPID_PRIVATE_KEY: expected 32 bytes in URL-safe base64, 43 characters"
+        )
+    return raw
+
+
+def encryption_keys(raw: str) -> list[str]:
+    """Random texts, the newest first. They are in no message."""
+    keys = [key.strip() for key in raw.split(",") if key.strip()]
+    if any(len(key) < 32 for key in keys):
+        raise ImproperlyConfigured("CAM_ENCRYPTION_KEYS: each needs at least 32 random characters")
+    return keys
 
 
 def ip_addresses(raw: str) -> list[str]:

@@ -89,7 +89,7 @@ CAM_ALLOWED_TOOLS = read(
 CAM_ASK_TOOLS = read("CAM_ASK_TOOLS", env.words, "Edit,Write,NotebookEdit")
 CAM_EDIT_TOOLS = read("CAM_EDIT_TOOLS", env.words, "Edit,Write,NotebookEdit")
 CAM_MODELS = read(
-    "CAM_MODELS", env.some_words, "claude-opus-5-5,claude-sonnet-5-5,claude-haiku-4-5"
+    "CAM_MODELS", env.model_names, "claude-opus-5-5,claude-sonnet-5-5,claude-haiku-4-5"
 )
 CAM_MAX_AGENTS_PER_USER = read(
     "CAM_MAX_AGENTS_PER_USER", env.integer(at_least=1, at_most=10_000), "20"
@@ -133,6 +133,15 @@ CAM_VOICE_AUTO_SEND = read("CAM_VOICE_AUTO_SEND", env.boolean, "false")
 CAM_VOICE_SILENCE_THRESHOLD_MS = read(
     "CAM_VOICE_SILENCE_THRESHOLD_MS", env.integer(at_least=200, at_most=30_000), "1500"
 )
+
+# Notifications
+CAM_NOTIFICATION_KEEP_DAYS = read(
+    "CAM_NOTIFICATION_KEEP_DAYS", env.integer(at_least=1, at_most=3650), "30"
+)
+CAM_NOTIFY_PRIVATE_HOSTS = read("CAM_NOTIFY_PRIVATE_HOSTS", env.host_patterns, "")
+CAM_MAY_NOTIFY = env.reachable(CAM_NOTIFY_PRIVATE_HOSTS)
+CAM_VAPID_PRIVATE_KEY = read("CAM_VAPID_PRIVATE_KEY", env.vapid_key, "")
+CAM_ENCRYPTION_KEYS = read("CAM_ENCRYPTION_KEYS", env.encryption_keys, "")
 
 # Accounts
 CAM_SIGNUP_OPEN = read("CAM_SIGNUP_OPEN", env.boolean, "false")
@@ -249,6 +258,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "metrics_app.tasks.make_monthly_reports",
         "schedule": crontab(hour=5, minute=10),
     },
+    "send-due-dispatches": {"task": "agents.tasks.send_due_dispatches", "schedule": 15.0},
+    "forget-notifications": {
+        "task": "agents.tasks.forget_notifications",
+        "schedule": crontab(minute=25),
+    },
     "send-due-mails": {"task": "metrics_app.tasks.send_due_mails", "schedule": 60.0},
 }
 
@@ -347,3 +361,33 @@ CAM_COST_TOLERANCE_USD = read(
 CAM_BUDGET_HOLD_USD = read(
     "CAM_BUDGET_HOLD_USD", env.decimal(at_least=Decimal(0), at_most=Decimal(1000)), "0.05"
 )
+
+# What staff may change on the Config page: label, help, and how the variable is read
+CAM_CHANGEABLE = {
+    "CAM_MODELS": (
+        "Models offered",
+        "Separated by commas; the first one is preselected.",
+        env.model_names,
+    ),
+    "CAM_MAX_AGENTS_PER_USER": (
+        "Running agents a user",
+        "How many agents a user may have running at once.",
+        env.integer(at_least=1, at_most=10_000),
+    ),
+    "CAM_EGRESS_HOSTS": (
+        "Hosts that agents reach",
+        "Besides the model API: names, or *.suffix for all below one, separated by commas. "
+        "Running agents follow within seconds.",
+        env.host_patterns,
+    ),
+    "CAM_NOTIFICATION_KEEP_DAYS": (
+        "Days that notifications are kept",
+        "With what became of each.",
+        env.integer(at_least=1, at_most=3650),
+    ),
+    "CAM_SIGNUP_OPEN": (
+        "Open sign-up",
+        "true lets anyone make an account; with false the admin pages do.",
+        env.boolean,
+    ),
+}

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from agents.services.life import enqueue
+from agents.services.queue import enqueue
 from metrics_app.mail_contents import BudgetAlert, make_alert_message, make_report_message, one_line
 from metrics_app.models import CostMail, CostMailPreference, MailKind
 from metrics_app.models.mails import MAX_ATTEMPTS

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Max, Min, Q, Sum
 
+from agents.site_settings import current
 from metrics_app.models import DailyTotal, PriceOverride
 from metrics_app.overrides import load_overrides
 from metrics_app.price_list import Rates, find_rates
@@ -68,7 +68,7 @@ def read_prices(viewer: User, now: datetime) -> list[ModelPrice]:
             find_override(overrides, model, now),
             unpriced.get(model),
         )
-        for model in sorted({*settings.CAM_MODELS, *unpriced})
+        for model in sorted({*current("CAM_MODELS"), *unpriced})
     ]
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
+from agents.site_settings import Store
 from tests.e2e.fixtures import alice_client, own_stack, postgres, stack  # noqa: F401
 
 E2E_FOLDERS = {"e2e", "browser", "faults"}
@@ -12,6 +13,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if E2E_FOLDERS & set(item.path.relative_to(Path(__file__).parent).parts):
             item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(autouse=True)
+def no_site_settings(monkeypatch):
+    """Settings are what the test says: no row is looked for. `site_store` of a test undoes this."""
+    monkeypatch.setattr("agents.site_settings.store", Store(version=0, checked_at=float("inf")))
 
 
 def make_user(username: str, **fields: object) -> User:

@@ -1,7 +1,17 @@
 from agents.models.agent import Agent, AgentSession, EditMode, LiveText, Status
 from agents.models.approval import ApprovalRequest, Decision
+from agents.models.config import LaunchDefaults, OwnKey, SiteSetting, SiteSettingChange
 from agents.models.event import SessionEvent
 from agents.models.inspection import ContainerInspection
+from agents.models.notification import (
+    Channel,
+    Dispatch,
+    Kind,
+    Notification,
+    NotificationChoice,
+    PushSubscription,
+    Webhook,
+)
 from agents.models.outbox import ControlRequest, Delivery, Prompt
 from agents.models.token import ApiToken
 from agents.models.workspace import WorkspaceRoot
@@ -11,14 +21,25 @@ __all__ = [
     "AgentSession",
     "ApiToken",
     "ApprovalRequest",
+    "Channel",
     "ContainerInspection",
     "ControlRequest",
     "Decision",
     "Delivery",
+    "Dispatch",
     "EditMode",
+    "Kind",
+    "LaunchDefaults",
     "LiveText",
+    "Notification",
+    "NotificationChoice",
+    "OwnKey",
     "Prompt",
+    "PushSubscription",
     "SessionEvent",
+    "SiteSetting",
+    "SiteSettingChange",
     "Status",
+    "Webhook",
     "WorkspaceRoot",
 ]

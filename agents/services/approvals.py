@@ -11,6 +11,7 @@ from agents.errors import AlreadyDecided, InvalidRequest
 from agents.models import Agent, ApprovalRequest, Decision, EditMode, Status
 from agents.services.bells import ring_everyone
 from agents.services.checks import check_edit_mode
+from agents.services.notifications import end_need
 
 Scope = Literal["once", "turn", "session"]
 
@@ -107,5 +108,6 @@ def _decide(
             Agent.objects.filter(pk=approval.agent_id, status=Status.NEEDS_YOU).update(
                 status=Status.WORKING
             )
+            end_need(approval.agent)
         ring_everyone(approval.agent)
     return bool(changed)

@@ -1,16 +1,16 @@
 """What a request may carry, whichever way it came. Each raises InvalidRequest."""
 
-from django.conf import settings
-
 from agents.errors import InvalidRequest
 from agents.models import EditMode
+from agents.site_settings import current
 
 MAX_PROMPT_CHARACTERS = 200_000
 
 
 def check_model(model: str) -> None:
-    if model not in settings.CAM_MODELS:
-        raise InvalidRequest(f"unknown model; this site offers {', '.join(settings.CAM_MODELS)}")
+    offered = current("CAM_MODELS")
+    if model not in offered:
+        raise InvalidRequest(f"unknown model; this site offers {', '.join(offered)}")
 
 
 def check_edit_mode(mode: str) -> None:

@@ -1,11 +1,11 @@
 """Launch, resume, stop and delete agents; end their sessions."""
 
-from celery import current_app
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from agents.defaults import default_model
 from agents.errors import AlreadyRunning, LimitReached, NotRunning, WorkspaceProblem
 from agents.models import (
     Agent,
@@ -21,17 +21,10 @@ from agents.models import (
 from agents.models.agent import ENDED_STATUSES, LIVE_STATUSES
 from agents.services.bells import ring_everyone
 from agents.services.checks import check_edit_mode, check_model, check_prompt_length
+from agents.services.notifications import end_need, tell_end
+from agents.services.queue import enqueue
+from agents.site_settings import current
 from agents.workspaces import WorkspaceError, confine
-
-
-def enqueue(task_name: str, key: int | str, *, app: str = "agents") -> None:
-    """Hand a task of an app's `tasks` to a worker once the rows are there.
-
-    A broker that is down loses the message, not the work: a task on the beat finds the rows.
-    """
-    transaction.on_commit(
-        lambda: current_app.send_task(f"{app}.tasks.{task_name}", [key]), robust=True
-    )
 
 
 def launch_agent(
@@ -46,11 +39,11 @@ def launch_agent(
 ) -> Agent:
     """Create an agent on a folder beneath one of the owner's roots and start it.
 
-    Without a model it gets the site's first.
+    Without a model it gets the owner's default, or the site's first.
 
     Raises WorkspaceProblem, LimitReached or InvalidRequest.
     """
-    model = model or settings.CAM_MODELS[0]
+    model = model or default_model(owner)
     check_model(model)
     check_edit_mode(edit_mode)
     check_prompt_length(prompt)
@@ -150,6 +143,9 @@ def end_session(session: AgentSession, *, exit_code: int | None, reason: str, fa
         )
         session.prompts.filter(delivery=Delivery.STARTED).update(delivery=Delivery.CANCELLED)
         LiveText.objects.filter(agent=agent).update(text="")
+        if not was_stopping:
+            tell_end(session, failed=failed)
+        end_need(agent)
         ring_everyone(agent)
     return True
 
@@ -157,7 +153,7 @@ def end_session(session: AgentSession, *, exit_code: int | None, reason: str, fa
 def _check_limit(owner: User) -> None:
     User.objects.select_for_update().get(pk=owner.pk)  # two launches at once take turns
     running = Agent.objects.visible_to(owner).filter(status__in=LIVE_STATUSES).count()
-    if running >= settings.CAM_MAX_AGENTS_PER_USER:
+    if running >= current("CAM_MAX_AGENTS_PER_USER"):
         raise LimitReached(
             f"You have {running} running agents, as many as this site allows. Stop one first."
         )

@@ -5,6 +5,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from agents import services
+from agents.defaults import launch_defaults
 from agents.errors import AgentError
 from agents.forms import EditModeForm, LaunchForm, ModelForm, PromptForm, first_error
 from agents.fragments import list_context, make_rows, region_context
@@ -25,7 +26,9 @@ def agent_list(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def agent_launch(request: Request) -> HttpResponse:
-    form = LaunchForm(request.POST if request.method == "POST" else None)
+    form = LaunchForm(
+        request.POST if request.method == "POST" else None, initial=launch_defaults(request.user)
+    )
     if request.method == "POST" and form.is_valid():
         try:
             return redirect(services.launch_agent(owner=request.user, **form.cleaned_data))

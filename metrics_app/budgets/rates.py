@@ -4,8 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
-from django.conf import settings
-
+from agents.site_settings import current
 from metrics_app.models import DailyTotal
 from metrics_app.overrides import load_overrides
 from metrics_app.price_list import PRICED_KINDS, Rates, find_rates
@@ -19,7 +18,7 @@ def read_rates(now: datetime) -> dict[str, Rates]:
     """Of the site's models, and those that answered this month; without those nobody knows."""
     month = DayRange.of_month(now.date())
     seen = DailyTotal.objects.of_everyone().filter(day__gte=month.first, is_answered=True)
-    models = {*settings.CAM_MODELS, *seen.values_list("model", flat=True).distinct()}
+    models = {*current("CAM_MODELS"), *seen.values_list("model", flat=True).distinct()}
     overrides = load_overrides()
     found = {model: find_rates(model, now, overrides) for model in sorted(models)}
     return {model: rates for model, rates in found.items() if rates}

@@ -177,7 +177,7 @@ class Gateway:
         if attempt is not None:
             self._in_flight.write(attempt)
         passage = self._let_pass(flow, agent_id)
-        redirect(flow.request, self._config)
+        redirect(flow.request, self._config, policy.own_key if policy is not None else "")
         seers = [] if attempt is None else [attempt.see_request]
         flow.request.stream = tap(passage.see_sent, *seers)
 
@@ -194,7 +194,8 @@ class Gateway:
             return 403, policy.blocked
         if is_batch(target):
             return 403, refusals.NO_BATCHES
-        if config.upstream.is_real_api and not (config.api_key or config.oauth_token):
+        has_key = policy.own_key or config.api_key or config.oauth_token
+        if config.upstream.is_real_api and not has_key:
             return 403, refusals.NO_CREDENTIAL
         if self._spool.is_full:
             return 503, refusals.SPOOL_FULL

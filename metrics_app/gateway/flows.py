@@ -41,12 +41,14 @@ def has_bounded_body(request: http.Request) -> bool:
     return length is not None and length <= MAX_REFUSED_BODY_BYTES
 
 
-def redirect(request: http.Request, config: GatewayConfig) -> None:
-    """Make a request for the model API one for the upstream, with the site's key."""
+def redirect(request: http.Request, config: GatewayConfig, own_key: str = "") -> None:
+    """Make a request for the model API one for the upstream, with the user's own key or the site's."""
     upstream = config.upstream
     strip_credentials(request.headers)
     if takes_key(request.path):
-        add_credential(request.headers, api_key=config.api_key, oauth_token=config.oauth_token)
+        add_credential(
+            request.headers, api_key=own_key or config.api_key, oauth_token=config.oauth_token
+        )
     request.headers["accept-encoding"] = "identity"
     request.path = upstream.prefix + request.path
     request.scheme, request.host, request.port = upstream.scheme, upstream.host, upstream.port

@@ -5,7 +5,7 @@ import logging
 import os
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args
 
@@ -15,7 +15,8 @@ logger = logging.getLogger("cam.gateway")
 
 POLICY_VERSION = 1
 MAX_POLICY_BYTES = 256 * 1024
-CredentialName = Literal["site"]
+MAX_KEY_CHARACTERS = 300
+CredentialName = Literal["site", "own"]
 T = TypeVar("T", int, str)
 
 
@@ -31,6 +32,7 @@ class Policy:
     blocked: str | None
     user_id: int | None
     workspace: str | None
+    own_key: str = field(default="", repr=False)
 
     def allows_host(self, host: str) -> bool:
         return host_matches(host, self.allowed_hosts)
@@ -58,7 +60,17 @@ def parse_policy(raw: bytes, agent_id: str) -> Policy:
         blocked=blocked,
         user_id=_parse_optional(data, "user_id", int),
         workspace=_parse_optional(data, "workspace", str),
+        own_key=_parse_key(data) if data["credential"] == "own" else "",
     )
+
+
+def _parse_key(data: dict[str, Any]) -> str:
+    """The user's own key. It is in no message."""
+    key = data.get("api_key")
+    is_key = isinstance(key, str) and 0 < len(key) <= MAX_KEY_CHARACTERS
+    if not is_key or any(not 33 <= ord(character) <= 126 for character in key):
+        raise PolicyError("api_key is no key")
+    return str(key)
 
 
 def _parse_optional(data: dict[str, Any], name: str, kind: type[T]) -> T | None:

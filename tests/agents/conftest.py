@@ -2,7 +2,9 @@ import pytest
 
 from agents.doorbells import agent_group, bridge_group, owner_group
 from agents.models import WorkspaceRoot
+from cam_site import env
 from tests.agents.factories import make_agent, make_approval, make_session
+from tests.agents.receiver import Receiver
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def sent_tasks(monkeypatch):
     """The tasks that reached the broker, as (name, arguments)."""
     sent = []
     monkeypatch.setattr(
-        "agents.services.life.current_app.send_task", lambda name, args: sent.append((name, args))
+        "agents.services.queue.current_app.send_task", lambda name, args: sent.append((name, args))
     )
     return sent
 
@@ -74,3 +76,19 @@ def everyone():
         owner_group(agent.owner_id),
         bridge_group(agent.node),
     }
+
+
+@pytest.fixture
+def receiver(tmp_path, settings, monkeypatch):
+    """An https server on localhost that this site may send to."""
+    server = Receiver(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(server.certificate))
+    settings.CAM_MAY_NOTIFY = env.reachable(["localhost"])
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def data_dir(tmp_path, settings):
+    settings.CAM_DATA_DIR = tmp_path / "data"
+    return settings.CAM_DATA_DIR

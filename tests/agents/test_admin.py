@@ -13,12 +13,23 @@ from agents.models import (
     AgentSession,
     ApiToken,
     ApprovalRequest,
+    Channel,
     ContainerInspection,
     ControlRequest,
+    Dispatch,
+    Kind,
+    LaunchDefaults,
     LiveText,
+    Notification,
+    NotificationChoice,
+    OwnKey,
     Prompt,
+    PushSubscription,
     SessionEvent,
+    SiteSetting,
+    SiteSettingChange,
     Status,
+    Webhook,
     WorkspaceRoot,
 )
 from tests.agents.factories import (
@@ -40,7 +51,18 @@ LISTED = [
     ApiToken,
     LiveText,
     WorkspaceRoot,
+    Notification,
+    NotificationChoice,
+    PushSubscription,
+    Webhook,
+    Dispatch,
+    LaunchDefaults,
+    OwnKey,
+    SiteSetting,
+    SiteSettingChange,
 ]
+KINDS_AND_CHANNELS = [(kind, channel) for kind in Kind for channel in Channel]
+ONE_A_USER = {Webhook, LaunchDefaults, OwnKey}
 READ_ONLY = [model for model in LISTED if model is not WorkspaceRoot]
 
 
@@ -71,7 +93,36 @@ def make_rows(owner, number):
     token.save()
     root = WorkspaceRoot.objects.create(path=f"/srv/{number}", for_everyone=False)
     root.users.add(owner)
+    make_told(owner, agent, number)
     return agent
+
+
+def make_told(owner, agent, number):
+    """What the Config page and notifications leave; whatever holds `hidden-` is a secret."""
+    told = Notification.objects.create(user=owner, agent=agent, kind="failed", occasion="1")
+    kind, channel = KINDS_AND_CHANNELS[number]
+    NotificationChoice.objects.create(user=owner, kind=kind, channel=channel)
+    device = PushSubscription.objects.create(
+        user=owner,
+        endpoint="https://push.example.org/hidden-1",
+        endpoint_digest=str(number),
+        p256dh="hidden-2",
+        auth="hidden-3",
+        device="Chrome",
+    )
+    Dispatch.objects.create(
+        user=owner, notification=told, channel="push", subscription=device, due_at=timezone.now()
+    )
+    Webhook.objects.get_or_create(
+        user=owner, url="https://hooks.example.org/hidden-4", encrypted_secret="hidden-5"
+    )
+    LaunchDefaults.objects.get_or_create(user=owner)
+    OwnKey.objects.update_or_create(
+        user=owner,
+        defaults={"encrypted_key": "hidden-6", "hint": "Zz99", "set_at": timezone.now()},
+    )
+    SiteSetting.objects.create(name=f"CAM_{number}", value="x")
+    SiteSettingChange.objects.create(name=f"CAM_{number}", changed_by=owner)
 
 
 def test_every_model_is_registered():
@@ -90,7 +141,7 @@ def test_list_costs_the_same_for_many(
         make_rows(bob if number % 2 else alice, number)
     with django_assert_num_queries(len(few)):
         response = site.get(url(model, "changelist"))
-    assert len(response.context["cl"].result_list) == 5
+    assert len(response.context["cl"].result_list) == (2 if model in ONE_A_USER else 5)
 
 
 @pytest.mark.parametrize("model", LISTED)
@@ -142,6 +193,14 @@ def test_who_is_no_staff_is_sent_away(client, alice, model):
 def test_staff_without_permission_sees_nothing(client, staff, model):
     client.force_login(staff)
     assert client.get(url(model, "changelist")).status_code == 403
+
+
+@pytest.mark.parametrize("model", [Webhook, OwnKey, PushSubscription])
+def test_secrets_of_users_are_never_shown(site, alice, model):
+    make_rows(alice, 0)
+    row = model.objects.get()
+    for page in (url(model, "changelist"), url(model, "change", row.pk)):
+        assert "hidden-" not in site.get(page).text
 
 
 def test_token_hash_is_never_shown(site, alice):

@@ -19,6 +19,8 @@ OWN = [
         "/",
         "/agents/new/",
         "/account/",
+        "/config/",
+        "/notifications/",
         "/metrics/",
         "/metrics/reports/",
         "/metrics/budgets/",

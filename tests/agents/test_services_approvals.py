@@ -1,5 +1,6 @@
 import pytest
 
+from agents.doorbells import notice_group
 from agents.errors import AlreadyDecided, InvalidRequest
 from agents.models import ApprovalRequest, Decision, EditMode, Status
 from agents.services import allow_approval, deny_approval, set_edit_mode
@@ -161,4 +162,4 @@ def test_decision_rings_after_the_commit_only(approval, alice, rung, on_commit, 
     with on_commit():
         allow_approval(approval, user=alice)
         assert rung == []
-    assert set(rung) == everyone(approval.agent)
+    assert set(rung) == everyone(approval.agent) | {notice_group(alice.pk)}

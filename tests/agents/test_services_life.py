@@ -1,6 +1,7 @@
 import pytest
 from kombu.exceptions import OperationalError
 
+from agents.doorbells import notice_group
 from agents.errors import AlreadyRunning, InvalidRequest, LimitReached, NotRunning, WorkspaceProblem
 from agents.models import Agent, Decision, Delivery, EditMode, LiveText, Prompt, Status
 from agents.services import delete_agent, end_session, launch_agent, resume_agent, stop_agent
@@ -110,7 +111,7 @@ def test_launch_goes_through_while_the_broker_is_down(
     def send_task(name, args):
         raise error
 
-    monkeypatch.setattr("agents.services.life.current_app.send_task", send_task)
+    monkeypatch.setattr("agents.services.queue.current_app.send_task", send_task)
     with on_commit():
         agent = launch(alice, workspace)
     agent.refresh_from_db()
@@ -349,4 +350,4 @@ def test_end_rings_after_the_commit_only(session, rung, on_commit, everyone):
     with on_commit():
         end(session)
         assert rung == []
-    assert set(rung) == everyone(session.agent)
+    assert set(rung) == everyone(session.agent) | {notice_group(session.agent.owner_id)}

@@ -12,14 +12,18 @@ from agents.models import (
     ApiToken,
     ApprovalRequest,
     ContainerInspection,
+    Dispatch,
+    Notification,
     Prompt,
+    PushSubscription,
     SessionEvent,
+    Webhook,
     WorkspaceRoot,
 )
 from tests.agents.factories import make_event, make_inspection
 
 OWNED_BY_AGENT = [Agent, AgentSession, ApprovalRequest, ContainerInspection, Prompt, SessionEvent]
-OWNED = [*OWNED_BY_AGENT, ApiToken]
+OWNED = [*OWNED_BY_AGENT, ApiToken, Notification, PushSubscription, Webhook, Dispatch]
 
 
 @pytest.fixture
@@ -31,6 +35,10 @@ def rows(alice, agent, session, approval):
     token = ApiToken(user=alice, name="laptop")
     token.set_secret()
     token.save()
+    Notification.objects.create(user=alice, agent=agent, kind="ended", occasion="1")
+    PushSubscription.objects.create(user=alice)
+    Webhook.objects.create(user=alice)
+    Dispatch.objects.create(user=alice, channel="email", due_at=timezone.now())
 
 
 def test_every_model_that_has_visible_to_is_tested_here():

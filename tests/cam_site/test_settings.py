@@ -83,6 +83,11 @@ BAD = [
     ("CAM_WHISPER_MODEL", "huge"),
     ("CAM_HTTPS", "on please"),
     ("CAM_MAX_AGENTS_PER_USER", "many"),
+    ("CAM_MODELS", "--dangerous"),
+    ("CAM_NOTIFICATION_KEEP_DAYS", "0"),
+    ("CAM_NOTIFY_PRIVATE_HOSTS", "10.0.0.1"),
+    ("CAM_VAPID_PRIVATE_KEY", "short"),
+    ("CAM_ENCRYPTION_KEYS", "short"),
 ]
 
 

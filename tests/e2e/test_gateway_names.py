@@ -3,9 +3,7 @@
 Web servers listen on port 80 and DNS servers on port 53, so two tests need the right to bind them.
 """
 
-import datetime
 import http.server
-import ipaddress
 import socket
 import socketserver
 import ssl
@@ -13,10 +11,8 @@ import struct
 import threading
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.certificates import write_certificate
 from tests.e2e.gateway_process import GatewayProcess, Upstream
 
 PAGE = b"the mirror's page"
@@ -137,31 +133,6 @@ def tls_upstream(tmp_path):
     server = Upstream(tls=context)
     yield server
     server.close()
-
-
-def write_certificate(path):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def test_an_upstream_is_trusted_by_the_systems_certificates(make_gateway, tls_upstream, tmp_path):

@@ -128,7 +128,7 @@ def queue(monkeypatch, django_capture_on_commit_callbacks):
 
     sent = Queue()
     monkeypatch.setattr(
-        "agents.services.life.current_app.send_task",
+        "agents.services.queue.current_app.send_task",
         lambda name, args: sent.append(args[0]) if name.endswith("cost_mail") else None,
     )
     return sent

@@ -37,6 +37,22 @@ def test_a_policy_may_say_whose_agent_it_is_and_where_it_works():
     assert parse_policy(make_policy(), AGENT).user_id is None
 
 
+def test_a_policy_may_hold_its_users_own_key_and_does_not_show_it():
+    policy = parse_policy(make_policy(credential="own", api_key="sk-ant-secret"), AGENT)
+    assert policy.own_key == "sk-ant-secret"
+    assert "secret" not in repr(policy)
+
+
+def test_a_key_counts_only_where_the_policy_says_so():
+    assert parse_policy(make_policy(api_key="sk-ant-secret"), AGENT).own_key == ""
+
+
+def test_a_refused_key_is_in_no_message():
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(make_policy(credential="own", api_key="sk-ant-secret two"), AGENT)
+    assert "secret" not in str(caught.value)
+
+
 def test_unknown_fields_pass():
     assert parse_policy(make_policy(later="more"), AGENT).blocked is None
 
@@ -48,6 +64,12 @@ def test_unknown_fields_pass():
         {"version": None},
         {"agent_id": "5a3f7f0e-7a52-4d6c-9a53-000000000000"},
         {"credential": "other"},
+        {"credential": "own"},
+        {"credential": "own", "api_key": ""},
+        {"credential": "own", "api_key": 5},
+        {"credential": "own", "api_key": "two words"},
+        {"credential": "own", "api_key": "naïve"},
+        {"credential": "own", "api_key": "k" * 301},
         {"credential": ["site"]},
         {"blocked": True},
         {"allowed_hosts": None},
