@@ -8,6 +8,7 @@ from agents.errors import NotRunning
 from agents.models import (
     Agent,
     AgentSession,
+    AgentShare,
     ApiToken,
     ApprovalRequest,
     ContainerInspection,
@@ -129,6 +130,14 @@ class AgentSessionAdmin(ReadOnlyAdmin):
     @admin.display(description="exit reason")
     def short_exit_reason(self, session: AgentSession) -> str:
         return cut(session.exit_reason)
+
+
+@admin.register(AgentShare)
+class AgentShareAdmin(ReadOnlyAdmin):
+    list_display = ("agent", "user", "group", "level", "created_by", "created_at")
+    list_filter = ("level", "group")
+    list_select_related = ("agent", "user", "group", "created_by")
+    search_fields = ("agent__name", "user__username", "group__name")
 
 
 @admin.register(ContainerInspection)

@@ -174,23 +174,31 @@ class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         await self.accept()
         self._task: asyncio.Task[None] | None = None
-        self._group = ""
+        self._groups: set[str] = set()
         user = await _user_of_session(self.scope)
         if not user.is_authenticated:
             await self.close(NOT_FOUND)
             return
         self._wake = asyncio.Event()
-        self._group = owner_group(user.pk)
-        await self.channel_layer.group_add(self._group, self.channel_name)
         self._task = asyncio.create_task(self._run())
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002
         if self._task is not None:
             self._task.cancel()
-            await self.channel_layer.group_discard(self._group, self.channel_name)
+        for group in self._groups:
+            await self.channel_layer.group_discard(group, self.channel_name)
 
     async def agent_changed(self, message: AgentChanged) -> None:  # noqa: ARG002
         self._wake.set()
+
+    async def _listen_to(self, owner_ids: set[int]) -> None:
+        """Hear of the agents of these owners only: whoever shares one with the user is among them."""
+        wanted = {owner_group(owner_id) for owner_id in owner_ids}
+        for group in wanted - self._groups:
+            await self.channel_layer.group_add(group, self.channel_name)
+        for group in self._groups - wanted:
+            await self.channel_layer.group_discard(group, self.channel_name)
+        self._groups = wanted
 
     async def _run(self) -> None:
         self._shown = ""
@@ -214,7 +222,8 @@ class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if not user.is_authenticated:
             await self.close(NOT_FOUND)
             return False
-        html = await database_sync_to_async(_list_rows)(user)
+        owner_ids, html = await database_sync_to_async(_list_rows)(user)
+        await self._listen_to({user.pk, *owner_ids})
         if html != self._shown:
             self._shown = html
             await self.send(text_data=html)
@@ -233,5 +242,8 @@ async def _user_of_session(scope: dict[str, Any]) -> User | AnonymousUser:
     return await get_user({"session": session})  # type: ignore[no-any-return]
 
 
-def _list_rows(user: User | AnonymousUser) -> str:
-    return fragments.render_list_rows(Agent.objects.visible_to(user), oob=True)
+def _list_rows(user: User) -> tuple[set[int], str]:
+    """The owners of the agents that the user sees, and the list."""
+    context = fragments.list_context(Agent.objects.visible_to(user), user)
+    owner_ids = {agent.owner_id for agent in context["agents"]}
+    return owner_ids, fragments.render_list_rows(context, oob=True)

@@ -2,9 +2,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from django import forms
+from django.contrib.auth.models import Group, User
 
 from agents.approval_cards import Question
-from agents.models import EditMode
+from agents.models import EditMode, Level
 from agents.services.approvals import Scope
 from agents.services.checks import MAX_PROMPT_CHARACTERS
 from agents.site_settings import current
@@ -67,6 +68,42 @@ class PaletteForm(forms.Form):
 
     q = forms.CharField(required=False, max_length=100)
     here = forms.CharField(required=False, max_length=300)
+
+
+class ShareForm(forms.Form):
+    """Another user by name, or one of the owner's groups. Who is disabled is not told from nobody."""
+
+    username = forms.CharField(
+        required=False, max_length=150, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    group = forms.ModelChoiceField(Group.objects.none(), required=False, empty_label="—")
+    level = forms.ChoiceField(choices=Level.choices, label="They", initial=Level.VIEW)
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, owner: User) -> None:
+        super().__init__(data)
+        field = self.fields["group"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 (for the type checker)
+        field.queryset = owner.groups.order_by("name")
+        if not field.queryset.exists():
+            del self.fields["group"]
+
+    def clean_username(self) -> User | None:
+        name = self.cleaned_data["username"]
+        found = User.objects.filter(username=name, is_active=True).first()
+        if name and found is None:
+            raise forms.ValidationError("There is no active user of this name.")
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        chosen = [self.cleaned_data.get(name) for name in ("username", "group")]
+        if not self.errors and sum(map(bool, chosen)) != 1:
+            raise forms.ValidationError("Name a user or choose a group.")
+        return self.cleaned_data
+
+    @property
+    def person(self) -> User | Group:
+        chosen: User | Group = self.cleaned_data["username"] or self.cleaned_data.get("group")
+        return chosen
 
 
 class TokenForm(forms.Form):

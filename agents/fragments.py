@@ -4,11 +4,13 @@ Regions are replaced whole, by element id; the transcript only grows. What a per
 outside of the regions or is marked `hx-preserve`, so a swap does not lose it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import Count
 from django.template.loader import get_template
 from django.utils.html import format_html_join
@@ -29,6 +31,14 @@ REGION_TEMPLATES = {
     "agent-mode": "agents/_mode.html",
     "agent-cost": "agents/_cost.html",
 }
+
+
+class ListContext(TypedDict):
+    """`waiting` are the agents with how much each waits for, those that wait first."""
+
+    agents: list[Agent]
+    waiting: list[tuple[Agent, int]]
+    viewer: User
 
 
 @dataclass(frozen=True)
@@ -69,9 +79,9 @@ def render_regions(agent: Agent, *, oob: bool = False) -> dict[str, str]:
     return {key: get_template(name).render(context) for key, name in REGION_TEMPLATES.items()}
 
 
-def render_list_rows(agents: AgentQuerySet, *, oob: bool = False) -> str:
-    """The whole `#agent-rows` of the list page. Three queries."""
-    return get_template("agents/_rows.html").render(list_context(agents) | {"oob": oob})
+def render_list_rows(context: Mapping[str, object], *, oob: bool = False) -> str:
+    """The whole `#agent-rows` of the list page, of a `list_context`. One query, for the costs."""
+    return get_template("agents/_rows.html").render({**context, "oob": oob})
 
 
 def region_context(agent: Agent) -> dict[str, object]:
@@ -86,14 +96,19 @@ def region_context(agent: Agent) -> dict[str, object]:
     }
 
 
-def list_context(agents: AgentQuerySet) -> dict[str, object]:
-    rows = list(agents)
+def list_context(agents: AgentQuerySet, viewer: User) -> ListContext:
+    """What the list shows. Two queries."""
+    rows = list(agents.select_related("owner"))
     waiting = ApprovalRequest.objects.pending().filter(agent__in=[row.pk for row in rows])
     counts = dict(
         waiting.order_by().values("agent").annotate(n=Count("pk")).values_list("agent", "n")
     )
     waiting_first = sorted(rows, key=lambda row: row.pk not in counts)
-    return {"agents": rows, "waiting": [(row, counts.get(row.pk, 0)) for row in waiting_first]}
+    return {
+        "agents": rows,
+        "waiting": [(row, counts.get(row.pk, 0)) for row in waiting_first],
+        "viewer": viewer,
+    }
 
 
 def make_rows(events: Iterable[SessionEvent]) -> list[Row]:

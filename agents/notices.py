@@ -91,7 +91,7 @@ def read_news(user: User, after: int) -> tuple[dict[str, Any], int]:
     chosen = NotificationChoice.objects.filter(user=user, channel=Channel.BROWSER)
     kinds = set(chosen.values_list("kind", flat=True)) if new else set()
     news = {
-        "needing": Agent.objects.visible_to(user).filter(status=Status.NEEDS_YOU).count(),
+        "needing": Agent.objects.actable_by(user).filter(status=Status.NEEDS_YOU).count(),
         "unread": mine.filter(read_at=None).count(),
         "show": [
             {

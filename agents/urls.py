@@ -11,6 +11,7 @@ from agents.views import (
     palette,
     security,
     session,
+    sharing,
     workspaces,
 )
 
@@ -42,6 +43,12 @@ urlpatterns = [
         "agents/<uuid:agent_id>/approvals/<int:approval_id>/input/",
         approvals.approval_input,
         name="approval_input",
+    ),
+    path("agents/<uuid:agent_id>/sharing/", sharing.agent_sharing, name="agent_sharing"),
+    path(
+        "agents/<uuid:agent_id>/sharing/<int:share_id>/withdraw/",
+        sharing.share_withdraw,
+        name="share_withdraw",
     ),
     path("agents/<uuid:agent_id>/security/", security.agent_security, name="agent_security"),
     path(

@@ -3,6 +3,7 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Status
+from ninja.errors import HttpError
 
 from agents import services
 from agents.api.auth import ApiRequest
@@ -19,6 +20,7 @@ from agents.api.schemas import (
     SendBody,
 )
 from agents.models import Agent, EditMode, Prompt, SessionEvent
+from agents.services.sharing import ONLY_LOOK, ONLY_THE_OWNER, may_act
 
 router = Router()
 
@@ -30,6 +32,14 @@ def visible_agent(request: ApiRequest, agent_id: UUID) -> Agent:
     return get_object_or_404(
         Agent.objects.visible_to(request.auth).select_related("owner"), pk=agent_id
     )
+
+
+def actable_agent(request: ApiRequest, agent_id: UUID) -> Agent:
+    """As `visible_agent`; 403 where the caller may only look at it."""
+    agent = visible_agent(request, agent_id)
+    if not may_act(request.auth, agent):
+        raise HttpError(403, ONLY_LOOK)
+    return agent
 
 
 @router.get("", response={200: AgentList, **REFUSALS}, summary="List your agents, newest first.")
@@ -59,7 +69,10 @@ def get_agent(request: ApiRequest, agent_id: UUID) -> Agent:
     summary="Delete an agent with its container, home and transcript.",
 )
 def delete_agent(request: ApiRequest, agent_id: UUID) -> Status[None]:
-    services.delete_agent(visible_agent(request, agent_id))
+    agent = visible_agent(request, agent_id)
+    if agent.owner_id != request.auth.pk:
+        raise HttpError(403, ONLY_THE_OWNER)
+    services.delete_agent(agent)
     return Status(204, None)
 
 
@@ -69,7 +82,7 @@ def delete_agent(request: ApiRequest, agent_id: UUID) -> Status[None]:
     summary="Say something to an agent; one that has stopped is resumed for it.",
 )
 def send_prompt(request: ApiRequest, agent_id: UUID, body: SendBody) -> Status[Prompt]:
-    agent = visible_agent(request, agent_id)
+    agent = actable_agent(request, agent_id)
     prompt = services.send_prompt(
         agent, author=request.auth, text=body.text, source=Prompt.Source.API
     )
@@ -82,7 +95,7 @@ def send_prompt(request: ApiRequest, agent_id: UUID, body: SendBody) -> Status[P
     summary="Set who answers the agent's edits; those that wait are answered at once.",
 )
 def approve_edits(request: ApiRequest, agent_id: UUID, body: EditModeBody) -> Agent:
-    agent = visible_agent(request, agent_id)
+    agent = actable_agent(request, agent_id)
     services.set_edit_mode(agent, EditMode(body.mode), user=request.auth)
     return visible_agent(request, agent_id)
 
@@ -93,7 +106,7 @@ def approve_edits(request: ApiRequest, agent_id: UUID, body: EditModeBody) -> Ag
     summary="Stop an agent's container; the conversation can be resumed.",
 )
 def stop_agent(request: ApiRequest, agent_id: UUID) -> Status[Agent]:
-    services.stop_agent(visible_agent(request, agent_id))
+    services.stop_agent(actable_agent(request, agent_id))
     return Status(202, visible_agent(request, agent_id))
 
 
@@ -103,7 +116,7 @@ def stop_agent(request: ApiRequest, agent_id: UUID) -> Status[Agent]:
     summary="End the turn that an agent is working on.",
 )
 def interrupt_agent(request: ApiRequest, agent_id: UUID) -> Status[Agent]:
-    agent = visible_agent(request, agent_id)
+    agent = actable_agent(request, agent_id)
     services.interrupt_agent(agent)
     return Status(202, agent)
 
@@ -114,7 +127,7 @@ def interrupt_agent(request: ApiRequest, agent_id: UUID) -> Status[Agent]:
     summary="Start an agent that has stopped; it goes on with its conversation.",
 )
 def resume_agent(request: ApiRequest, agent_id: UUID) -> Status[Agent]:
-    services.resume_agent(visible_agent(request, agent_id))
+    services.resume_agent(actable_agent(request, agent_id))
     return Status(202, visible_agent(request, agent_id))
 
 

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 
 from agents import services
-from agents.api.agents import REFUSALS, visible_agent
+from agents.api.agents import REFUSALS, actable_agent, visible_agent
 from agents.api.auth import ApiRequest
 from agents.api.schemas import ApprovalFilter, ApprovalOut, ApprovalPage, DecisionBody
 from agents.models import ApprovalRequest
@@ -43,11 +43,8 @@ def list_approvals(
 def decide_approval(
     request: ApiRequest, agent_id: UUID, approval_id: int, body: DecisionBody
 ) -> ApprovalRequest:
-    found = (
-        ApprovalRequest.objects.visible_to(request.auth)
-        .filter(agent=agent_id)
-        .select_related("agent", "decided_by")
-    )
+    agent = actable_agent(request, agent_id)
+    found = ApprovalRequest.objects.filter(agent=agent).select_related("agent", "decided_by")
     approval = get_object_or_404(found, pk=approval_id)
     if body.decision == "allow":
         services.allow_approval(approval, user=request.auth, scope=body.scope, answers=body.answers)

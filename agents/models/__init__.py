@@ -13,12 +13,14 @@ from agents.models.notification import (
     Webhook,
 )
 from agents.models.outbox import ControlRequest, Delivery, Prompt
+from agents.models.share import AgentShare, Level
 from agents.models.token import ApiToken
 from agents.models.workspace import WorkspaceRoot
 
 __all__ = [
     "Agent",
     "AgentSession",
+    "AgentShare",
     "ApiToken",
     "ApprovalRequest",
     "Channel",
@@ -30,6 +32,7 @@ __all__ = [
     "EditMode",
     "Kind",
     "LaunchDefaults",
+    "Level",
     "LiveText",
     "Notification",
     "NotificationChoice",

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 
-from agents.querysets import OwnedByAgentQuerySet
+from agents.querysets import OwnedByAgentQuerySet, shared_agents
 
 
 class Status(models.TextChoices):
@@ -37,10 +37,22 @@ class EditMode(models.TextChoices):
 
 class AgentQuerySet(models.QuerySet["Agent"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The user's own agents and those that others share with the user; no deleted ones."""
+        return self._reached_by(user)
+
+    def actable_by(self, user: User | AnonymousUser) -> Self:
+        """Of these the ones that the user may talk to, answer and stop."""
+        return self._reached_by(user, level="act")
+
+    def owned_by(self, user: User | AnonymousUser) -> Self:
         """The user's own agents that are not deleted."""
+        return self.filter(owner=user.pk, deleted_at__isnull=True)
+
+    def _reached_by(self, user: User | AnonymousUser, **levels: str) -> Self:
         if not user.is_authenticated:
             return self.none()
-        return self.filter(owner=user, deleted_at__isnull=True)
+        reached = models.Q(owner=user) | models.Q(pk__in=shared_agents(user, **levels))
+        return self.filter(reached, deleted_at__isnull=True)
 
 
 class Agent(models.Model):

@@ -12,6 +12,7 @@ from agents.services.life import (
     resume_agent,
     stop_agent,
 )
+from agents.services.sharing import share_agent, withdraw_share
 from agents.services.talk import interrupt_agent, send_prompt, set_model
 
 __all__ = [
@@ -25,5 +26,7 @@ __all__ = [
     "send_prompt",
     "set_edit_mode",
     "set_model",
+    "share_agent",
     "stop_agent",
+    "withdraw_share",
 ]

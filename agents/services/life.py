@@ -152,10 +152,10 @@ def end_session(session: AgentSession, *, exit_code: int | None, reason: str, fa
 
 def _check_limit(owner: User) -> None:
     User.objects.select_for_update().get(pk=owner.pk)  # two launches at once take turns
-    running = Agent.objects.visible_to(owner).filter(status__in=LIVE_STATUSES).count()
+    running = Agent.objects.owned_by(owner).filter(status__in=LIVE_STATUSES).count()
     if running >= current("CAM_MAX_AGENTS_PER_USER"):
         raise LimitReached(
-            f"You have {running} running agents, as many as this site allows. Stop one first."
+            f"{running} agents of {owner.username} run, as many as this site allows. Stop one first."
         )
 
 

@@ -18,11 +18,12 @@ from agents.models import (
 )
 from agents.rendering import plain
 from agents.services.queue import enqueue
+from agents.services.sharing import people_who_act
 
 
 def people_told(agent: Agent) -> list[User]:
-    """Everyone who is told about the agent."""
-    return [agent.owner] if agent.owner.is_active and agent.deleted_at is None else []
+    """Everyone who is told about the agent: who may act on it."""
+    return [] if agent.deleted_at is not None else people_who_act(agent)
 
 
 def tell_output(agent: Agent, before: str, *, has_ended_turn: bool) -> None:

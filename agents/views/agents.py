@@ -10,7 +10,8 @@ from agents.errors import AgentError
 from agents.forms import EditModeForm, LaunchForm, ModelForm, PromptForm, first_error
 from agents.fragments import list_context, make_rows, region_context
 from agents.models import Agent, EditMode, LiveText, SessionEvent
-from agents.views.answers import Request, agent_action, get_agent, signed_in
+from agents.services.sharing import may_act
+from agents.views.answers import Request, agent_action, get_agent, get_own_agent, signed_in
 from agents.views.workspaces import browse
 
 PAGE_ROWS = 300
@@ -19,7 +20,7 @@ PAGE_ROWS = 300
 @require_safe
 @signed_in
 def agent_list(request: Request) -> HttpResponse:
-    context = list_context(Agent.objects.visible_to(request.user))
+    context = list_context(Agent.objects.visible_to(request.user), request.user)
     return render(request, "agents/agent_list.html", context)
 
 
@@ -45,6 +46,11 @@ def agent_detail(request: Request, agent_id: UUID) -> HttpResponse:
     agent = get_agent(request, agent_id)
     live_text = LiveText.objects.filter(agent=agent).values_list("text", flat=True).first()
     context = region_context(agent) | _events_before(agent, None) | {"live_text": live_text}
+    context |= {
+        "may_act": may_act(request.user, agent),
+        "is_owner": agent.owner_id == request.user.pk,
+    }
+    context["shares"] = agent.shares.select_related("user", "group")
     return render(request, "agents/agent_detail.html", context)
 
 
@@ -121,7 +127,7 @@ def agent_model(request: Request, agent: Agent) -> str | None:
 @signed_in
 def agent_delete(request: Request, agent_id: UUID) -> HttpResponse:
     """Ask first, then delete."""
-    agent = get_agent(request, agent_id)
+    agent = get_own_agent(request, agent_id)
     if request.method == "POST":
         services.delete_agent(agent)
         return redirect("agent_list")

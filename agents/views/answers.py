@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,6 +17,7 @@ from django_htmx.middleware import HtmxDetails
 
 from agents.errors import AgentError
 from agents.models import Agent
+from agents.services.sharing import ONLY_LOOK, ONLY_THE_OWNER, may_act
 
 P = ParamSpec("P")
 
@@ -52,18 +54,29 @@ def get_agent(request: Request, agent_id: UUID) -> Agent:
     return get_object_or_404(Agent.objects.visible_to(request.user), pk=agent_id)
 
 
+def get_own_agent(request: Request, agent_id: UUID) -> Agent:
+    """The user's own agent; 403 for who only sees it, 404 for strangers."""
+    agent = get_agent(request, agent_id)
+    if agent.owner_id != request.user.pk:
+        raise PermissionDenied(ONLY_THE_OWNER)
+    return agent
+
+
 def agent_action(
     act: Callable[Concatenate[Request, Agent, P], str | None],
 ) -> Callable[..., HttpResponseBase]:
     """A POST view of an agent around `act`, which does one thing and returns an error's words.
 
-    An AgentError is an error too. The page itself changes by its socket, or by the redirect.
+    An AgentError is an error too; who may only look at the agent gets a 403. The page itself changes
+    by its socket, or by the redirect.
     """
 
     def view(
         request: Request, /, agent_id: UUID, *args: P.args, **kwargs: P.kwargs
     ) -> HttpResponse:
         agent = get_agent(request, agent_id)
+        if not may_act(request.user, agent):
+            raise PermissionDenied(ONLY_LOOK)
         try:
             error = act(request, agent, *args, **kwargs) or ""
         except AgentError as exc:

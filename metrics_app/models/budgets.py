@@ -57,7 +57,7 @@ class BudgetQuerySet(models.QuerySet["Budget"]):
         """The site's, the user's own, and those of the folders of the user's agents."""
         if not user.is_authenticated:
             return self.none()
-        folders = Agent.objects.visible_to(user).values("workspace")
+        folders = Agent.objects.owned_by(user).values("workspace")
         return self.filter(Q(scope=Scope.EVERYONE) | Q(user=user) | Q(workspace__in=folders))
 
     def active(self) -> Self:

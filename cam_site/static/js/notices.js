@@ -17,7 +17,7 @@
   });
   document.addEventListener("htmx:responseError", (event) => {
     if (event.detail.xhr.status === 401) return; // session.js says more
-    const words = { 403: "The page has expired: reload it.", 404: "It is no longer there: reload the page." };
+    const words = { 403: "You may not do that, or the page has expired: reload it.", 404: "It is no longer there: reload the page." };
     say(words[event.detail.xhr.status] ?? "The portal could not do that. Its log says why.", event.target);
   });
   document.addEventListener("htmx:beforeRequest", (event) => {
