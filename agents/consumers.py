@@ -12,10 +12,12 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
+from django.http import QueryDict
 
 from agents import fragments
 from agents.doorbells import AgentChanged, agent_group, owner_group
 from agents.feed import AgentFeed, Update, read_update_async
+from agents.home import Asked, HomeSelection, find_asked, find_rows
 from agents.models import Agent
 from agents.outages import DATABASE_IS_AWAY, outages
 from agents.tokens import user_of_authorization
@@ -24,6 +26,7 @@ NOT_FOUND = 4404
 TRY_AGAIN = 1013
 LIST_EVERY_SECONDS = 0.5
 CHECK_EVERY_SECONDS = 15.0
+MAX_LIST_QUERY_BYTES = 2_000
 
 
 class AgentConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -169,7 +172,9 @@ class AgentJsonConsumer(AgentConsumer):
 
 
 class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """The rows of the user's list, whole, whenever one of them changed."""
+    """What waits for the user and the rows of the list that the URL's query asks for, each whole,
+    whenever it changed.
+    """
 
     async def connect(self) -> None:
         await self.accept()
@@ -180,6 +185,8 @@ class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(NOT_FOUND)
             return
         self._wake = asyncio.Event()
+        query = QueryDict(self.scope["query_string"][:MAX_LIST_QUERY_BYTES])
+        self._selection = HomeSelection.from_query(query.dict())
         self._task = asyncio.create_task(self._run())
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002
@@ -202,6 +209,7 @@ class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _run(self) -> None:
         self._shown = ""
+        self._asked: Asked | None = None
         while True:
             try:
                 if not await self._show():
@@ -217,16 +225,21 @@ class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._wake.clear()
 
     async def _show(self) -> bool:
-        """Send the rows if they changed. False where the user is not signed in any more."""
+        """Send what changed. False where the user is not signed in any more."""
         user = await _user_of_session(self.scope)
         if not user.is_authenticated:
             await self.close(NOT_FOUND)
             return False
-        owner_ids, html = await database_sync_to_async(_list_rows)(user)
+        owner_ids, rows_html, asked = await database_sync_to_async(_read_list)(
+            user, self._selection
+        )
         await self._listen_to({user.pk, *owner_ids})
-        if html != self._shown:
-            self._shown = html
-            await self.send(text_data=html)
+        news = rows_html if rows_html != self._shown else ""
+        if asked != self._asked:
+            news += await database_sync_to_async(fragments.render_queue)(asked, oob=True)
+        self._shown, self._asked = rows_html, asked
+        if news:
+            await self.send(text_data=news)
         return True
 
 
@@ -242,8 +255,8 @@ async def _user_of_session(scope: dict[str, Any]) -> User | AnonymousUser:
     return await get_user({"session": session})  # type: ignore[no-any-return]
 
 
-def _list_rows(user: User) -> tuple[set[int], str]:
-    """The owners of the agents that the user sees, and the list."""
-    context = fragments.list_context(Agent.objects.visible_to(user), user)
-    owner_ids = {agent.owner_id for agent in context["agents"]}
-    return owner_ids, fragments.render_list_rows(context, oob=True)
+def _read_list(user: User, selection: HomeSelection) -> tuple[set[int], str, Asked]:
+    """The owners of the agents that the user sees, the rows that are asked for, and what waits."""
+    owner_ids = set(Agent.objects.visible_to(user).order_by().values_list("owner", flat=True))
+    rows_html = fragments.render_list_rows(find_rows(user, selection), oob=True)
+    return owner_ids, rows_html, find_asked(user)

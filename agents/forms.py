@@ -102,7 +102,7 @@ class ShareForm(forms.Form):
 
     @property
     def person(self) -> User | Group:
-        chosen: User | Group = self.cleaned_data["username"] or self.cleaned_data.get("group")
+        chosen: User | Group = self.cleaned_data["username"] or self.cleaned_data["group"]
         return chosen
 
 

@@ -4,20 +4,17 @@ Regions are replaced whole, by element id; the transcript only grows. What a per
 outside of the regions or is marked `hx-preserve`, so a swap does not lose it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
 
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.db.models import Count
 from django.template.loader import get_template
 from django.utils.html import format_html_join
 
 from agents.approval_cards import make_card
+from agents.home import AgentRows, Asked
 from agents.models import Agent, ApprovalRequest, Decision, Delivery, EditMode, SessionEvent
-from agents.models.agent import AgentQuerySet
 from agents.rows import Part, parts_of
 from agents.site_settings import current
 
@@ -31,14 +28,6 @@ REGION_TEMPLATES = {
     "agent-mode": "agents/_mode.html",
     "agent-cost": "agents/_cost.html",
 }
-
-
-class ListContext(TypedDict):
-    """`waiting` are the agents with how much each waits for, those that wait first."""
-
-    agents: list[Agent]
-    waiting: list[tuple[Agent, int]]
-    viewer: User
 
 
 @dataclass(frozen=True)
@@ -79,9 +68,18 @@ def render_regions(agent: Agent, *, oob: bool = False) -> dict[str, str]:
     return {key: get_template(name).render(context) for key, name in REGION_TEMPLATES.items()}
 
 
-def render_list_rows(context: Mapping[str, object], *, oob: bool = False) -> str:
-    """The whole `#agent-rows` of the list page, of a `list_context`. One query, for the costs."""
-    return get_template("agents/_rows.html").render({**context, "oob": oob})
+def render_list_rows(rows: AgentRows, *, oob: bool = False) -> str:
+    """The whole `#agent-rows` of the list page. One query, for the costs."""
+    return get_template("agents/_rows.html").render({"rows": rows, "oob": oob})
+
+
+def render_queue(asked: Asked, *, oob: bool = False) -> str:
+    """The whole `#agent-queue` of the list page. No queries; reads the files that are to change."""
+    return get_template("agents/_queue.html").render({**queue_context(asked), "oob": oob})
+
+
+def queue_context(asked: Asked) -> dict[str, object]:
+    return {"asked": asked, "cards": [make_card(approval) for approval in asked.approvals]}
 
 
 def region_context(agent: Agent) -> dict[str, object]:
@@ -93,21 +91,6 @@ def region_context(agent: Agent) -> dict[str, object]:
         "models": current("CAM_MODELS"),
         "edit_modes": EditMode.choices,
         "edit_tools": settings.CAM_EDIT_TOOLS,
-    }
-
-
-def list_context(agents: AgentQuerySet, viewer: User) -> ListContext:
-    """What the list shows. Two queries."""
-    rows = list(agents.select_related("owner"))
-    waiting = ApprovalRequest.objects.pending().filter(agent__in=[row.pk for row in rows])
-    counts = dict(
-        waiting.order_by().values("agent").annotate(n=Count("pk")).values_list("agent", "n")
-    )
-    waiting_first = sorted(rows, key=lambda row: row.pk not in counts)
-    return {
-        "agents": rows,
-        "waiting": [(row, counts.get(row.pk, 0)) for row in waiting_first],
-        "viewer": viewer,
     }
 
 

@@ -155,7 +155,8 @@ def _check_limit(owner: User) -> None:
     running = Agent.objects.owned_by(owner).filter(status__in=LIVE_STATUSES).count()
     if running >= current("CAM_MAX_AGENTS_PER_USER"):
         raise LimitReached(
-            f"{running} agents of {owner.username} run, as many as this site allows. Stop one first."
+            f"{owner.username} has {running} running agents, as many as this site allows. "
+            "Stop one first."
         )
 
 

@@ -8,7 +8,8 @@ from agents import services
 from agents.defaults import launch_defaults
 from agents.errors import AgentError
 from agents.forms import EditModeForm, LaunchForm, ModelForm, PromptForm, first_error
-from agents.fragments import list_context, make_rows, region_context
+from agents.fragments import make_rows, queue_context, region_context
+from agents.home import HomeSelection, Order, State, find_asked, find_rows
 from agents.models import Agent, EditMode, LiveText, SessionEvent
 from agents.services.sharing import may_act
 from agents.views.answers import Request, agent_action, get_agent, get_own_agent, signed_in
@@ -20,7 +21,12 @@ PAGE_ROWS = 300
 @require_safe
 @signed_in
 def agent_list(request: Request) -> HttpResponse:
-    context = list_context(Agent.objects.visible_to(request.user), request.user)
+    selection = HomeSelection.from_query(request.GET.dict())
+    context = queue_context(find_asked(request.user)) | {
+        "rows": find_rows(request.user, selection),
+        "states": State.choices,
+        "orders": Order.choices,
+    }
     return render(request, "agents/agent_list.html", context)
 
 

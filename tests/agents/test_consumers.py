@@ -231,15 +231,15 @@ async def test_page_of_another_site_gets_no_socket(watched):
 
 
 async def test_the_list_outlives_a_database_that_is_away(watched, monkeypatch):
-    rows, calls = consumers._list_rows, []
+    read, calls = consumers._read_list, []
 
-    def fail_first(user):
-        calls.append(user)
+    def fail_first(*asked):
+        calls.append(asked)
         if len(calls) == 1:
             raise OperationalError("database is locked")
-        return rows(user)
+        return read(*asked)
 
-    monkeypatch.setattr(consumers, "_list_rows", fail_first)
+    monkeypatch.setattr(consumers, "_read_list", fail_first)
     cookie = await sync_to_async(lambda: cookie_of(watched.owner))()
     socket = await connect("/ws/pages/agents/", cookie=cookie)
     # By itself, without a doorbell.

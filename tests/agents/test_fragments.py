@@ -3,14 +3,14 @@ from django.utils.html import format_html
 
 from agents.fragments import (
     REGION_TEMPLATES,
-    list_context,
     render_appended,
     render_list_rows,
     render_live,
     render_regions,
     render_rows,
 )
-from agents.models import Agent, Decision, Prompt
+from agents.home import HomeSelection, find_rows
+from agents.models import Decision, Prompt
 from tests.agents.factories import make_agent, make_approval, make_event, make_session
 
 HOSTILE = "<script>alert(1)</script><b hx-get='/x' onclick=a() style=b>\u202e\x1b[31m"
@@ -247,7 +247,7 @@ def test_list_has_a_link_a_status_and_what_waits(
 ):
     make_agent(alice, name=HOSTILE)
     with django_assert_max_num_queries(3):
-        html = render_list_rows(list_context(Agent.objects.visible_to(alice), alice), oob=True)
+        html = render_list_rows(find_rows(alice, HomeSelection()), oob=True)
     assert html.strip().startswith('<ul id="agent-rows" class="agent-rows" hx-swap-oob="true">')
     assert f'href="/agents/{agent.pk}/"' in html
     assert "1 to answer" in html
@@ -255,5 +255,4 @@ def test_list_has_a_link_a_status_and_what_waits(
 
 
 def test_empty_list_says_what_to_do(alice):
-    context = list_context(Agent.objects.visible_to(alice), alice)
-    assert "No agents yet" in render_list_rows(context)
+    assert "No agents yet" in render_list_rows(find_rows(alice, HomeSelection()))

@@ -17,6 +17,8 @@ BROWSER_ARGUMENTS = (
 PHONE = {"width": 360, "height": 740}
 REFUSED = r"status of 422"
 NOT_FOUND = r"status of 404"
+# What was asked is asked anew while the answer is on its way: htmx says so as if it were an error.
+REPLACED = r"^htmx:(sendAbort|afterRequest), "
 DISCONNECTED = (r"ERR_CONNECTION_REFUSED", r"^\[object Event\] .*htmx")
 
 
@@ -39,7 +41,8 @@ class Console:
         self.expected += patterns
 
     def unexpected(self) -> list[str]:
-        return [text for text in self.errors if not any(re.search(p, text) for p in self.expected)]
+        fine = [*self.expected, REPLACED]
+        return [text for text in self.errors if not any(re.search(p, text) for p in fine)]
 
     def missing(self) -> list[str]:
         return [p for p in self.expected if not any(re.search(p, text) for text in self.errors)]
