@@ -76,6 +76,7 @@ class HomeSelection:
                 Q(name__icontains=word)
                 | Q(workspace__icontains=word)
                 | Q(model__icontains=word)
+                | Q(activity__icontains=word)
                 | Q(owner__username__icontains=word)
             )
         if self.order == Order.NAME:

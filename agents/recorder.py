@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import stream_json
+from agents.activity import describe_activity
 from agents.batching import KEPT_OF_OVERSIZED_BYTES, FramedLine
 from agents.models import (
     Agent,
@@ -237,6 +238,8 @@ class Recorder:
     ) -> None:
         flush.agent.last_seq += 1
         flush.agent.last_event_at = at
+        if (activity := describe_activity(line.kind, line.payload)) is not None:
+            flush.agent.activity = activity
         flush.events.append(
             SessionEvent(
                 agent=flush.agent,
@@ -252,7 +255,7 @@ class Recorder:
     def _save(self, flush: _Flush, *, cursor: str) -> None:
         SessionEvent.objects.bulk_create(flush.events)
         flush.agent.save(
-            update_fields=["last_seq", "last_event_at", "edit_mode", "has_conversation"]
+            update_fields=["last_seq", "last_event_at", "activity", "edit_mode", "has_conversation"]
         )
         if flush.status is not None:
             self._save_status(flush, flush.status)

@@ -114,6 +114,9 @@ class AgentOut(Schema):
     edit_mode: str = Field(examples=["ask"])
     status: str = Field(examples=["working"])
     status_reason: str = Field(examples=[""])
+    activity: str = Field(
+        examples=["Running pytest -q"], description="What it does, by its latest line."
+    )
     created_at: datetime
     last_event_at: datetime | None
     last_seq: int = Field(examples=[42], description="The number of the newest event.")

@@ -68,6 +68,9 @@ class Agent(models.Model):
     edit_mode = models.CharField(max_length=10, choices=EditMode, default=EditMode.ASK)
     status = models.CharField(max_length=12, choices=Status, default=Status.CREATED)
     status_reason = models.TextField(blank=True)
+    activity = models.CharField(
+        max_length=200, blank=True, editable=False, help_text="What it does, by its latest line."
+    )
     node = models.CharField(max_length=100)
     claude_session_uuid = models.UUIDField(default=uuid.uuid4, editable=False)
     has_conversation = models.BooleanField(

@@ -77,6 +77,7 @@ def test_agent_is_shown_with_these_fields_and_no_others(api, agent):
         "edit_mode": "ask",
         "status": "idle",
         "status_reason": "",
+        "activity": "",
         "last_event_at": None,
         "last_seq": 0,
     }

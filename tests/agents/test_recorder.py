@@ -338,3 +338,10 @@ def test_batch_whose_commit_got_no_answer_is_stored_once(
     recorder.record([delta("lo")])
     assert list(SessionEvent.objects.values_list("seq", flat=True)) == [1]
     assert LiveText.objects.get(agent=agent).text == "Hello"
+
+
+def test_what_the_agent_does_is_told_by_its_latest_line(recorder, agent):
+    block = {"type": "tool_use", "id": "t", "name": "Bash", "input": {"command": "pytest -q"}}
+    recorder.record([framed(type="assistant", message={"content": [block]})])
+    agent.refresh_from_db()
+    assert agent.activity == "Running pytest -q"
