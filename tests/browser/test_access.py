@@ -188,7 +188,7 @@ def test_forced_colours_keep_what_is_chosen_visible(visitor, auditor):
     page = visitor.open("/", username="auditor", forced_colors="active")
     page.keyboard.press("Control+k")
     page.keyboard.type("costs")
-    option = page.get_by_role("option", selected=True)
+    option = page.get_by_role("dialog").get_by_role("option", selected=True)
     expect(option).to_be_visible()
     assert option.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
 
