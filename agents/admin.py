@@ -14,6 +14,8 @@ from agents.models import (
     ContainerInspection,
     ControlRequest,
     Dispatch,
+    EventImage,
+    EventText,
     LaunchDefaults,
     LiveText,
     Notification,
@@ -21,6 +23,7 @@ from agents.models import (
     OwnKey,
     Prompt,
     PushSubscription,
+    Screenshot,
     SessionEvent,
     SiteSetting,
     SiteSettingChange,
@@ -310,3 +313,27 @@ class SiteSettingChangeAdmin(ReadOnlyAdmin):
     list_display = ("changed_at", "name", "changed_by", "before", "after", "is_reset")
     list_filter = ("name",)
     list_select_related = ("changed_by",)
+
+
+@admin.register(EventImage)
+class EventImageAdmin(ReadOnlyAdmin):
+    list_display = ("agent", "event_id", "number", "media_type")
+    list_select_related = ("agent",)
+    exclude = ("data",)
+
+
+@admin.register(Screenshot)
+class ScreenshotAdmin(ReadOnlyAdmin):
+    list_display = ("agent", "author", "media_type", "width", "height", "created_at")
+    list_select_related = ("agent", "author")
+    exclude = ("data",)
+
+
+@admin.register(EventText)
+class EventTextAdmin(ReadOnlyAdmin):
+    list_display = ("agent", "event_id", "start")
+    list_select_related = ("agent",)
+
+    @admin.display
+    def start(self, text: EventText) -> str:
+        return cut(text.text)

@@ -9,33 +9,16 @@ from django.conf import settings
 
 from agents.diffs import Diff, diff_of_request
 from agents.models import ApprovalRequest
+from agents.questions import Question, parse_questions
 from agents.rendering import plain
 from agents.rows import show_input, summarise_input
 from agents.workspaces import read_text_beneath
 
 CONTAINER_WORKSPACE = "/workspace/"
 MAX_COMPARED_BYTES = 256 * 1024
-MAX_QUESTIONS = 10
-MAX_OPTIONS = 20
 MAX_COMMAND_CHARACTERS = 20_000
 
 Shape = Literal["edit", "command", "question", "plan", "other"]
-
-
-@dataclass(frozen=True)
-class Option:
-    label: str
-    description: str
-
-
-@dataclass(frozen=True)
-class Question:
-    """`key` is the question as it was received: the answers are keyed by it."""
-
-    key: str
-    header: str
-    options: tuple[Option, ...]
-    takes_many: bool
 
 
 @dataclass(frozen=True)
@@ -82,33 +65,6 @@ def whole_input(approval: ApprovalRequest) -> str:
         key=len,
     )
     return plain("\n\n".join([approval.tool_name, *texts])) + "\n"
-
-
-def parse_questions(tool_name: str, tool_input: object) -> tuple[Question, ...]:
-    """The questions of an AskUserQuestion; () for anything else."""
-    if tool_name != "AskUserQuestion" or not isinstance(tool_input, Mapping):
-        return ()
-    raw = tool_input.get("questions")
-    asked = [item for item in raw if isinstance(item, Mapping)] if isinstance(raw, list) else []
-    return tuple(
-        _parse_question(item)
-        for item in asked[:MAX_QUESTIONS]
-        if isinstance(item.get("question"), str)
-    )
-
-
-def _parse_question(raw: Mapping[str, Any]) -> Question:
-    options = raw.get("options")
-    return Question(
-        key=raw["question"],
-        header=plain(str(raw.get("header") or ""))[:100],
-        options=tuple(
-            Option(str(item.get("label", ""))[:500], str(item.get("description") or "")[:1000])
-            for item in (options if isinstance(options, list) else [])[:MAX_OPTIONS]
-            if isinstance(item, Mapping)
-        ),
-        takes_many=raw.get("multiSelect") is True,
-    )
 
 
 def _bounded(text: str) -> str:

@@ -1,11 +1,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
+from uuid import UUID
 
 from django import forms
 from django.contrib.auth.models import Group, User
 
-from agents.approval_cards import Question
-from agents.models import EditMode, Level
+from agents.models import Agent, EditMode, Effort, Level
+from agents.questions import Question
 from agents.services.approvals import Scope
 from agents.services.checks import MAX_PROMPT_CHARACTERS
 from agents.site_settings import current
@@ -47,12 +48,54 @@ class LaunchForm(forms.Form):
         field.choices = [(model, model) for model in current("CAM_MODELS")]
 
 
+class UuidList(forms.TypedMultipleChoiceField):
+    """Ids as repeated fields; which of them exist is found where they are used."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, coerce=UUID, empty_value=[])
+
+    def valid_value(self, value: Any) -> bool:
+        try:
+            return bool(UUID(str(value)))
+        except ValueError:
+            return False
+
+
 class PromptForm(forms.Form):
-    text = forms.CharField(
-        max_length=MAX_PROMPT_CHARACTERS,
-        strip=False,
-        error_messages={"required": "The prompt is empty."},
+    text = forms.CharField(required=False, max_length=MAX_PROMPT_CHARACTERS, strip=False)
+    screenshots = UuidList()
+
+
+class ScreenshotForm(forms.Form):
+    file = forms.FileField(
+        label="Picture", max_length=255, error_messages={"empty": "The file is empty."}
     )
+
+
+class SearchForm(forms.Form):
+    q = forms.CharField(
+        required=False,
+        max_length=200,
+        label="Words",
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+    agent = forms.ModelChoiceField(Agent.objects.none(), required=False, empty_label="all")
+
+    def __init__(self, data: Mapping[str, Any], *, user: User) -> None:
+        super().__init__(data)
+        field = self.fields["agent"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 (for the type checker)
+        field.queryset = Agent.objects.visible_to(user).order_by("name", "-created_at")
+
+
+class EffortForm(forms.Form):
+    effort = forms.ChoiceField(choices=Effort.choices, required=False)
+
+
+class PlanModeForm(forms.Form):
+    """A box that is ticked or not."""
+
+    plans_first = forms.BooleanField(required=False)
 
 
 class EditModeForm(forms.Form):

@@ -7,19 +7,34 @@ outside of the regions or is marked `hx-preserve`, so a swap does not lose it.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Prefetch
 from django.template.loader import get_template
 from django.utils.html import format_html_join
 
 from agents.approval_cards import make_card
 from agents.home import AgentRows, Asked
-from agents.models import Agent, ApprovalRequest, Decision, Delivery, EditMode, SessionEvent
-from agents.rows import Part, parts_of
+from agents.models import (
+    Agent,
+    ApprovalRequest,
+    Decision,
+    Delivery,
+    EditMode,
+    Effort,
+    Prompt,
+    Screenshot,
+    SessionEvent,
+)
+from agents.rows import Call, Part, Result, parts_of
 from agents.site_settings import current
 
 WAITING = (Delivery.QUEUED, Delivery.SENT, Delivery.RECEIVED)
 LIVE_TAIL_CHARACTERS = 6_000
+CALLS = frozenset(get_args(Call))
+RESULTS = frozenset(get_args(Result))
 REGION_TEMPLATES = {
     "agent-status": "agents/_status.html",
     "agent-actions": "agents/_actions.html",
@@ -27,16 +42,36 @@ REGION_TEMPLATES = {
     "agent-outbox": "agents/_outbox.html",
     "agent-mode": "agents/_mode.html",
     "agent-cost": "agents/_cost.html",
+    "agent-context": "agents/_context.html",
 }
 
 
 @dataclass(frozen=True)
 class Row:
+    """`call_id` and `result_of` join a call of a tool to its result, `parent_id` what a subagent
+    does to the call that started it.
+    """
+
+    agent_id: UUID
     seq: int
     kind: str
     created_at: datetime
     parts: tuple[Part, ...]
+    parent_id: str = ""
     decisions: tuple[str, ...] = ()
+
+    @property
+    def call_id(self) -> str:
+        return self._only_id(CALLS)
+
+    @property
+    def result_of(self) -> str:
+        return self._only_id(RESULTS)
+
+    def _only_id(self, shapes: frozenset[str]) -> str:
+        """Where the row is about one call alone."""
+        ids = {part.tool_use_id for part in self.parts}
+        return ids.pop() if self.parts[0].shape in shapes and len(ids) == 1 else ""
 
 
 def render_rows(events: Iterable[SessionEvent]) -> str:
@@ -87,9 +122,10 @@ def region_context(agent: Agent) -> dict[str, object]:
     return {
         "agent": agent,
         "cards": [make_card(approval) for approval in _pending(agent)],
-        "prompts": list(agent.prompts.filter(delivery__in=WAITING).select_related("author")),
+        "prompts": list(_on_their_way(agent)),
         "models": current("CAM_MODELS"),
         "edit_modes": EditMode.choices,
+        "efforts": Effort.choices,
         "edit_tools": settings.CAM_EDIT_TOOLS,
     }
 
@@ -98,10 +134,24 @@ def make_rows(events: Iterable[SessionEvent]) -> list[Row]:
     shown = [(event, parts_of(event.kind, event.payload)) for event in events]
     decisions = _decisions([(event, parts) for event, parts in shown if parts])
     return [
-        Row(event.seq, event.kind, event.created_at, parts, decisions.get(event.seq, ()))
+        Row(
+            agent_id=event.agent_id,
+            seq=event.seq,
+            kind=event.kind,
+            created_at=event.created_at,
+            parts=parts,
+            parent_id=str(event.payload.get("parent_tool_use_id") or "")[:100],
+            decisions=decisions.get(event.seq, ()),
+        )
         for event, parts in shown
         if parts
     ]
+
+
+def _on_their_way(agent: Agent) -> Iterable[Prompt]:
+    pictures = Screenshot.objects.only("pk", "agent_id", "prompt_id", "width", "height")
+    waiting = agent.prompts.filter(delivery__in=WAITING).select_related("author")
+    return waiting.prefetch_related(Prefetch("screenshots", pictures))
 
 
 def _pending(agent: Agent) -> Iterable[ApprovalRequest]:
@@ -116,7 +166,7 @@ def _decisions(
         part.tool_use_id: event
         for event, parts in shown
         for part in parts
-        if part.shape == "result" and part.tool_use_id
+        if part.shape in RESULTS and part.tool_use_id
     }
     if not asked:
         return {}

@@ -176,7 +176,9 @@ def _bind(source: str, target: str, *, read_only: bool) -> dict[str, Any]:
     return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": read_only}
 
 
-def claude_arguments(*, session_uuid: str, resume: bool, model: str) -> tuple[str, ...]:
+def claude_arguments(
+    *, session_uuid: str, resume: bool, model: str, effort: str = "", plans_first: bool = False
+) -> tuple[str, ...]:
     """Return the CLI's arguments for a session that is driven over stdin and stdout.
 
     The workspace is hostile: without `--setting-sources=` its settings file chose the permission
@@ -192,12 +194,13 @@ def claude_arguments(*, session_uuid: str, resume: bool, model: str) -> tuple[st
         "--include-partial-messages",
         "--replay-user-messages",
         "--permission-prompt-tool=stdio",
-        "--permission-mode=default",
+        f"--permission-mode={'plan' if plans_first else 'default'}",
         "--setting-sources=",
         "--strict-mcp-config",
         f"--add-dir={WORKSPACE_PATH}",
         f"--resume={session_uuid}" if resume else f"--session-id={session_uuid}",
         *([f"--model={model}"] if model else []),
+        *([f"--effort={effort}"] if effort else []),
     )
 
 

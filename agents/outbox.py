@@ -12,6 +12,7 @@ from django.db import models
 from django.utils import timezone
 
 from agents import stream_json
+from agents.images import image_block
 from agents.models import AgentSession, ApprovalRequest, ControlRequest, Decision, Delivery, Prompt
 from agents.recorder import initialize_id
 
@@ -53,13 +54,18 @@ def waiting(session: AgentSession) -> Iterator[Outgoing]:
         line = stream_json.control_request(str(request.pk), request.kind, **request.arguments)
         yield _outgoing(request, line)
     for prompt in Prompt.objects.filter(agent=session.agent_id, delivery=Delivery.QUEUED):
-        yield _outgoing(prompt, stream_json.prompt(str(prompt.pk), prompt.text))
+        yield _outgoing(prompt, _prompt_line(prompt))
 
 
 def unsend_lost(session: AgentSession) -> None:
     """Queue again what a bridge that died may have marked and not written."""
     for rows in (session.approvals, session.control_requests, session.prompts):
         rows.filter(delivery=Delivery.SENT).update(delivery=Delivery.QUEUED)
+
+
+def _prompt_line(prompt: Prompt) -> bytes:
+    images = [image_block(shot.media_type, bytes(shot.data)) for shot in prompt.screenshots.all()]
+    return stream_json.prompt(str(prompt.pk), prompt.text, images)
 
 
 def _decision_line(approval: ApprovalRequest) -> bytes:

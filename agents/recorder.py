@@ -16,6 +16,9 @@ from django.utils import timezone
 from agents import stream_json
 from agents.activity import describe_activity
 from agents.batching import KEPT_OF_OVERSIZED_BYTES, FramedLine
+from agents.context_use import context_tokens, context_window
+from agents.event_text import event_text
+from agents.images import Image, take_images
 from agents.models import (
     Agent,
     AgentSession,
@@ -24,16 +27,26 @@ from agents.models import (
     Decision,
     Delivery,
     EditMode,
+    EventImage,
+    EventText,
     LiveText,
     Prompt,
+    Screenshot,
     SessionEvent,
     Status,
 )
 from agents.models.agent import LIVE_STATUSES
 from agents.services.approvals import EDITS_ARE_OFF, decision_by_mode
 from agents.services.notifications import tell_output
+from agents.slash_commands import read_commands
 
 KEPT_LIVE_CHARACTERS = 20_000
+AGENT_FIELDS = (
+    *("last_seq", "last_event_at", "activity", "edit_mode", "has_conversation"),
+    *("plans_first", "context_tokens", "context_window"),
+)
+
+PLAN_MODE = "plan"
 
 DELIVERY_BY_STATE = {
     "queued": Delivery.RECEIVED,
@@ -58,6 +71,7 @@ class _Flush:
     status: Status | None = None
     has_ended_turn: bool = False
     events: list[SessionEvent] = field(default_factory=list)
+    images: list[tuple[SessionEvent, Image]] = field(default_factory=list)
     refused: list[stream_json.UnknownRequest] = field(default_factory=list)
     known_uuids: set[UUID | None] = field(default_factory=set)
 
@@ -142,9 +156,11 @@ class Recorder:
                 return
             if uuid is not None:
                 flush.known_uuids.add(uuid)
+            images = take_images(line.payload) if line.kind == "user" else []
             kept = stream_json.bounded(line.payload)
             stored = stream_json.Line(line.kind, kept) if kept is not None else _too_much(framed)
-            self._add_event(flush, stored, parse_timestamp(framed.timestamp), uuid)
+            event = self._add_event(flush, stored, parse_timestamp(framed.timestamp), uuid)
+            flush.images += [(event, image) for image in images]
         self._apply_line(line, flush)
 
     def _apply_line(self, line: stream_json.Line | stream_json.Unstored, flush: _Flush) -> None:
@@ -156,10 +172,18 @@ class Recorder:
             case stream_json.AssistantBlock(payload=payload):
                 if not payload.get("parent_tool_use_id"):
                     flush.live_text = ""
-            case stream_json.TurnStarted():
+                flush.agent.context_tokens = context_tokens(payload) or flush.agent.context_tokens
+            case stream_json.TurnStarted(payload=payload):
                 flush.status = Status.WORKING
                 flush.agent.has_conversation = True
-            case stream_json.TurnEnded():
+                flush.agent.plans_first = payload.get("permissionMode") == PLAN_MODE
+            case stream_json.PermissionMode(mode):
+                flush.agent.plans_first = mode == PLAN_MODE
+            case stream_json.Compacted():
+                flush.agent.context_tokens = None
+            case stream_json.TurnEnded(payload=payload):
+                window = context_window(payload, flush.agent.model)
+                flush.agent.context_window = window or flush.agent.context_window
                 self._end_turn(flush)
             case stream_json.ToolPermission():
                 self._ask(line, flush)
@@ -187,7 +211,7 @@ class Recorder:
         )
 
     def _ask(self, line: stream_json.ToolPermission, flush: _Flush) -> None:
-        decision = decision_by_mode(flush.agent.edit_mode, line.tool_name)
+        decision = decision_by_mode(flush.agent.standing_edit_mode, line.tool_name)
         ApprovalRequest.objects.get_or_create(
             session=self.session,
             request_id=line.request_id[:100],
@@ -207,6 +231,9 @@ class Recorder:
         if line.request_id == initialize_id(self.session):
             if flush.initialized_at is None:
                 flush.initialized_at = timezone.now()
+                AgentSession.objects.filter(pk=self.session.pk).update(
+                    commands=read_commands(line.response)
+                )
                 if not self._has_waiting_prompt():
                     flush.status = Status.IDLE
             return
@@ -232,31 +259,33 @@ class Recorder:
         Prompt.objects.filter(pk=prompt_uuid, agent=flush.agent).update(delivery=delivery)
         if delivery == Delivery.STARTED:
             flush.status = Status.WORKING
+        elif delivery == Delivery.DONE:
+            # The transcript has them: the CLI repeated the prompt.
+            Screenshot.objects.filter(prompt=prompt_uuid, agent=flush.agent).delete()
 
     def _add_event(
         self, flush: _Flush, line: stream_json.Line, at: datetime, line_uuid: UUID | None
-    ) -> None:
+    ) -> SessionEvent:
         flush.agent.last_seq += 1
         flush.agent.last_event_at = at
         if (activity := describe_activity(line.kind, line.payload)) is not None:
             flush.agent.activity = activity
-        flush.events.append(
-            SessionEvent(
-                agent=flush.agent,
-                session=self.session,
-                seq=flush.agent.last_seq,
-                kind=line.kind,
-                payload=line.payload,
-                line_uuid=line_uuid,
-                created_at=at,
-            )
+        event = SessionEvent(
+            agent=flush.agent,
+            session=self.session,
+            seq=flush.agent.last_seq,
+            kind=line.kind,
+            payload=line.payload,
+            line_uuid=line_uuid,
+            created_at=at,
         )
+        flush.events.append(event)
+        return event
 
     def _save(self, flush: _Flush, *, cursor: str) -> None:
         SessionEvent.objects.bulk_create(flush.events)
-        flush.agent.save(
-            update_fields=["last_seq", "last_event_at", "activity", "edit_mode", "has_conversation"]
-        )
+        _save_beside(flush)
+        flush.agent.save(update_fields=AGENT_FIELDS)
         if flush.status is not None:
             self._save_status(flush, flush.status)
         if flush.live_text != self._live_text:
@@ -274,6 +303,24 @@ class Recorder:
         if Agent.objects.filter(pk=flush.agent.pk, status__in=LIVE_STATUSES).update(status=status):
             flush.agent.status = status
             tell_output(flush.agent, before, has_ended_turn=flush.has_ended_turn)
+
+
+def _save_beside(flush: _Flush) -> None:
+    """What belongs to the events: their images, and their text for the search."""
+    texts = [(event, event_text(event.kind, event.payload)) for event in flush.events]
+    EventText.objects.bulk_create(
+        EventText(event=event, agent=flush.agent, text=text) for event, text in texts if text
+    )
+    EventImage.objects.bulk_create(
+        EventImage(
+            agent=flush.agent,
+            event=event,
+            number=image.number,
+            media_type=image.media_type,
+            data=image.data,
+        )
+        for event, image in flush.images
+    )
 
 
 def _too_much(framed: FramedLine) -> stream_json.Line:

@@ -11,26 +11,40 @@ from itertools import islice
 from typing import Any, Literal
 
 from agents.diffs import Diff, diff_of_result
+from agents.images import image_number
+from agents.questions import Answer, Question, parse_answers, parse_questions
 from agents.rendering import cut, plain
 
 MAX_TEXT_CHARACTERS = 20_000
 MAX_INPUT_CHARACTERS = 4_000
 MAX_SUMMARY_CHARACTERS = 300
 MAX_PARTS = 50
+MAX_TODOS = 50
 
-Shape = Literal["prompt", "text", "thinking", "tool", "result", "turn", "notice", "raw"]
+Call = Literal["tool", "todos", "plan", "questions"]
+Result = Literal["result", "answers", "image"]
+Shape = Call | Result | Literal["prompt", "text", "thinking", "turn", "notice", "raw"]
 Tone = Literal["", "good", "warn", "bad"]
 
 # The input field that says most about what a tool is about to do.
 TELLING_FIELDS = (
-    *("command", "file_path", "notebook_path", "pattern", "query", "url", "description"),
-    *("prompt", "path", "skill"),
+    *("command", "file_path", "notebook_path", "pattern", "query", "url", "subject"),
+    *("description", "prompt", "path", "skill", "taskId"),
 )
 
 
 @dataclass(frozen=True)
+class Todo:
+    text: str
+    state: Literal["pending", "in_progress", "completed"]
+
+
+@dataclass(frozen=True)
 class Part:
-    """One thing to show. `detail` is folded away; `left_out` counts characters not shown."""
+    """One thing to show. `detail` is folded away; `left_out` counts characters not shown.
+
+    `tool_use_id` joins a call to its result.
+    """
 
     shape: Shape
     text: str = ""
@@ -40,6 +54,14 @@ class Part:
     left_out: int = 0
     diff: Diff | None = None
     tool_use_id: str = ""
+    todos: tuple[Todo, ...] = ()
+    questions: tuple[Question, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    image: int | None = None
+
+    @property
+    def done_count(self) -> int:
+        return sum(todo.state == "completed" for todo in self.todos)
 
 
 def parts_of(kind: str, payload: object) -> tuple[Part, ...]:
@@ -107,13 +129,34 @@ def _read_assistant(payload: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _tool_part(block: Mapping[str, Any]) -> Part:
-    return Part(
-        "tool",
-        summarise_input(block.get("input")),
-        title=_one_line(str(block.get("name", "tool")))[:100],
-        detail=show_input(block.get("input")),
-        tool_use_id=str(block.get("id", "")),
+    name, given = _one_line(str(block.get("name", "tool")))[:100], block.get("input")
+    tool_use_id = str(block.get("id", ""))[:100]
+    if todos := _parse_todos(name, given):
+        return Part("todos", title=name, todos=todos, tool_use_id=tool_use_id)
+    if questions := parse_questions(name, given):
+        return Part("questions", title=name, questions=questions, tool_use_id=tool_use_id)
+    if name == "ExitPlanMode" and isinstance(given, Mapping) and isinstance(given.get("plan"), str):
+        shown, left_out = cut(given["plan"], MAX_TEXT_CHARACTERS)
+        return Part("plan", shown, title=name, left_out=left_out, tool_use_id=tool_use_id)
+    summary, detail = summarise_input(given), show_input(given)
+    return Part("tool", summary, title=name, detail=detail, tool_use_id=tool_use_id)
+
+
+def _parse_todos(name: str, given: object) -> tuple[Todo, ...]:
+    """The list of a TodoWrite; () for anything else."""
+    todos = given.get("todos") if name == "TodoWrite" and isinstance(given, Mapping) else None
+    return tuple(
+        Todo(_one_line(item["content"]), _todo_state(item.get("status")))
+        for item in (todos if isinstance(todos, list) else [])[:MAX_TODOS]
+        if isinstance(item, Mapping) and isinstance(item.get("content"), str)
     )
+
+
+def _todo_state(status: object) -> Literal["pending", "in_progress", "completed"]:
+    match status:
+        case "in_progress" | "completed":
+            return status
+    return "pending"
 
 
 def _read_user(payload: Mapping[str, Any]) -> Iterator[Part]:
@@ -121,34 +164,53 @@ def _read_user(payload: Mapping[str, Any]) -> Iterator[Part]:
     for block in _blocks(payload):
         match block.get("type"):
             case "tool_result":
-                yield _result_part(block, payload.get("tool_use_result"))
+                yield from _read_tool_result(block, payload.get("tool_use_result"))
             case "text":
                 yield from _text_part("prompt" if is_prompt else "notice", block.get("text"))
             case "image":
-                yield Part("notice", "An image went with the prompt.")
+                yield _image_part(block)
 
 
-def _result_part(block: Mapping[str, Any], result: object) -> Part:
+def _image_part(block: Mapping[str, Any], tool_use_id: str = "") -> Part:
+    number = image_number(block)
+    if number is None:
+        return Part("notice", "An image that cannot be shown.", tool_use_id=tool_use_id)
+    return Part("image", image=number, tool_use_id=tool_use_id)
+
+
+def _read_tool_result(block: Mapping[str, Any], result: object) -> Iterator[Part]:
     is_error = block.get("is_error") is True
+    tool_use_id = str(block.get("tool_use_id", ""))[:100]
+    if not is_error and (answers := parse_answers(result)):
+        yield Part("answers", answers=answers, tool_use_id=tool_use_id)
+        return
     diff = None if is_error else diff_of_result(result)
-    text = "" if diff else _flatten(block.get("content"))
-    shown, left_out = cut(text, MAX_TEXT_CHARACTERS)
-    return Part(
-        "result",
-        shown,
-        tone="bad" if is_error else "",
-        left_out=left_out,
-        diff=diff,
-        tool_use_id=str(block.get("tool_use_id", "")),
-    )
+    text, images = ("" if diff else _flatten(block.get("content"))), _images_in(block)
+    if text or diff or not images:
+        shown, left_out = cut(text, MAX_TEXT_CHARACTERS)
+        tone: Tone = "bad" if is_error else ""
+        yield Part(
+            "result", shown, tone=tone, left_out=left_out, diff=diff, tool_use_id=tool_use_id
+        )
+    yield from (_image_part(image, tool_use_id) for image in images)
+
+
+def _images_in(block: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    content = block.get("content")
+    return [
+        item
+        for item in (content if isinstance(content, list) else [])
+        if isinstance(item, Mapping) and item.get("type") == "image"
+    ]
 
 
 def _flatten(content: object) -> str:
     if isinstance(content, str):
         return content
+    """All but the images, which are shown."""
     texts = []
     for block in content if isinstance(content, list) else []:
-        if isinstance(block, Mapping):
+        if isinstance(block, Mapping) and block.get("type") != "image":
             text = block.get("text")
             texts.append(text if isinstance(text, str) else f"[{block.get('type', 'block')}]")
     return "\n".join(texts)

@@ -7,7 +7,7 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from agents.places import places_for
 
-Action = Literal["", "allow", "deny", "focus", "go", "help", "next", "previous"]
+Action = Literal["", "allow", "copy", "deny", "focus", "go", "help", "next", "previous"]
 
 WALKED = ".agent-link, #transcript > li, .approval"
 
@@ -45,6 +45,8 @@ ON_AN_AGENTS_PAGE = (
     Shortcut("/", "To the prompt", "focus", "#prompt"),
     Shortcut("a", "Allow the request that has the focus, once", "allow"),
     Shortcut("d", "Deny the request that has the focus", "deny"),
+    Shortcut("c", "Copy the row that has the focus", "copy"),
+    Shortcut("↑", "In an empty prompt: what you said before"),
     Shortcut("Enter", "Send the prompt; Shift Enter starts a line"),
     Shortcut("Esc", "Interrupt the turn"),
 )

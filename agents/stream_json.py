@@ -5,7 +5,7 @@ Pure. Unknown types and fields pass, and so does output that is not JSON: stderr
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,11 @@ class AssistantBlock(Line):
 @dataclass(frozen=True)
 class TurnEnded(Line):
     """`result`. An API or login error ends in subtype `success` with `is_error`."""
+
+
+@dataclass(frozen=True)
+class Compacted(Line):
+    """The conversation so far was replaced by a summary."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,14 @@ class ControlAnswer(Unstored):
 
     request_id: str
     error: str
+    response: Json
+
+
+@dataclass(frozen=True)
+class PermissionMode(Unstored):
+    """The CLI's own mode changed, such as from `plan` to `default` when a plan is approved."""
+
+    mode: str
 
 
 @dataclass(frozen=True)
@@ -169,7 +182,11 @@ def _parse_object(payload: Json) -> Line | Unstored:
             return PermissionWithdrawn(_text(payload, "request_id"))
         case "control_response":
             response = _object(payload, "response")
-            return ControlAnswer(_text(response, "request_id"), _text(response, "error"))
+            return ControlAnswer(
+                request_id=_text(response, "request_id"),
+                error=_text(response, "error"),
+                response=_object(response, "response"),
+            )
         case "command_lifecycle":
             return PromptProgress(_text(payload, "command_uuid"), _text(payload, "state"))
         case "keep_alive":
@@ -182,8 +199,11 @@ def _parse_system(payload: Json) -> Line | Unstored:
     match payload.get("subtype"):
         case "init":
             return TurnStarted("system", payload)
+        case "compact_boundary":
+            return Compacted("system", payload)
         case "status":
-            return Ignored()
+            mode = _text(payload, "permissionMode")
+            return PermissionMode(mode) if mode else Ignored()
         case _:
             return Line("system", payload)
 
@@ -249,7 +269,7 @@ def _object(payload: Json, key: str) -> Json:
 
 
 def control_request(request_id: str, subtype: str, **fields: Any) -> bytes:
-    """Ask the CLI for `initialize`, `interrupt` or `set_model`; it answers with the same id."""
+    """Ask the CLI for `initialize`, `interrupt` and the like; it answers with the same id."""
     return _encode(
         {
             "type": "control_request",
@@ -259,13 +279,17 @@ def control_request(request_id: str, subtype: str, **fields: Any) -> bytes:
     )
 
 
-def prompt(prompt_uuid: str, text: str) -> bytes:
-    """A prompt; its uuid makes the CLI send receipts, and drop a copy of what it has."""
+def prompt(prompt_uuid: str, text: str, images: Sequence[Json] = ()) -> bytes:
+    """A prompt, with blocks of `images`.
+
+    Its uuid makes the CLI send receipts, and drop a copy of what it has.
+    """
+    blocks = [*images, *([{"type": "text", "text": text}] if text else [])]
     return _encode(
         {
             "type": "user",
             "uuid": prompt_uuid,
-            "message": {"role": "user", "content": text},
+            "message": {"role": "user", "content": blocks if images else text},
             "parent_tool_use_id": None,
             "session_id": "default",
         }

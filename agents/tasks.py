@@ -18,6 +18,7 @@ from agents.policies import remove_policy, socket_dir, write_policy
 from agents.services import end_session
 from agents.services.inspections import record_inspection
 from agents.services.queue import enqueue
+from agents.services.screenshots import forget_unsent
 from agents.workspaces import WorkspaceError, confine_folder
 
 GATEWAY_WAIT_SECONDS = 15
@@ -127,6 +128,8 @@ def _start_container(session: AgentSession) -> str:
             session_uuid=str(agent.claude_session_uuid),
             resume=agent.has_conversation,
             model=agent.model,
+            effort=agent.effort,
+            plans_first=agent.plans_first,
         ),
         workspace=agent.workspace,
         workspace_identity=hardening.workspace_identity(status),
@@ -205,3 +208,8 @@ def send_due_dispatches() -> None:
 @shared_task
 def forget_notifications() -> None:
     delivery.forget_old(timezone.now())
+
+
+@shared_task
+def forget_unsent_screenshots() -> None:
+    forget_unsent(timezone.now())

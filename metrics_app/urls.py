@@ -9,10 +9,12 @@ from metrics_app.views import (
     prices,
     reconciliation,
     reports,
+    turns,
 )
 
 urlpatterns = [
     path("agents/<uuid:agent_id>/egress/", egress.agent_egress, name="agent_egress"),
+    path("agents/<uuid:agent_id>/turn-costs/", turns.agent_turn_costs, name="agent_turn_costs"),
     path("metrics/", home.metrics_home, name="metrics_home"),
     path("metrics/reports/", reports.metrics_reports, name="metrics_reports"),
     path("metrics/reports/calls.csv", reports.metrics_calls_csv, name="metrics_calls_csv"),

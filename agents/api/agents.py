@@ -1,8 +1,9 @@
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.shortcuts import get_object_or_404
-from ninja import Query, Router, Status
+from ninja import File, Form, Query, Router, Status, UploadedFile
 from ninja.errors import HttpError
 
 from agents import services
@@ -11,18 +12,23 @@ from agents.api.schemas import (
     AgentList,
     AgentOut,
     AgentSlice,
+    ChangeBody,
     EditModeBody,
     ErrorOut,
     EventPage,
     LaunchBody,
     Page,
     PromptOut,
+    ScreenshotBody,
     SendBody,
 )
 from agents.models import Agent, EditMode, Prompt, SessionEvent
 from agents.services.sharing import ONLY_LOOK, ONLY_THE_OWNER, may_act
 
 router = Router()
+
+PICTURE = File(..., description="PNG, JPEG, GIF or WebP.")
+NO_WORDS = ScreenshotBody()
 
 REFUSALS: dict[frozenset[int], Any] = {frozenset({400, 401, 403, 404, 409, 422}): ErrorOut}
 
@@ -87,6 +93,58 @@ def send_prompt(request: ApiRequest, agent_id: UUID, body: SendBody) -> Status[P
         agent, author=request.auth, text=body.text, source=Prompt.Source.API
     )
     return Status(202, prompt)
+
+
+@router.post(
+    "/{uuid:agent_id}/screenshot",
+    response={202: PromptOut, **REFUSALS},
+    summary="Show a picture to an agent, with words if you like.",
+)
+def send_screenshot(
+    request: ApiRequest,
+    agent_id: UUID,
+    file: UploadedFile = PICTURE,
+    body: Form[ScreenshotBody] = NO_WORDS,
+) -> Status[Prompt]:
+    agent = actable_agent(request, agent_id)
+    with transaction.atomic():
+        screenshot = services.add_screenshot(agent, author=request.auth, file=file)
+        prompt = services.send_prompt(
+            agent,
+            author=request.auth,
+            text=body.text,
+            screenshots=[screenshot.pk],
+            source=Prompt.Source.API,
+        )
+    return Status(202, prompt)
+
+
+@router.delete(
+    "/{uuid:agent_id}/prompts/{uuid:prompt_id}",
+    response={204: None, **REFUSALS},
+    summary="Take back a prompt that the agent has not begun.",
+)
+def remove_prompt(request: ApiRequest, agent_id: UUID, prompt_id: UUID) -> Status[None]:
+    agent = actable_agent(request, agent_id)
+    services.remove_prompt(agent, prompt_id)
+    return Status(204, None)
+
+
+@router.patch(
+    "/{uuid:agent_id}",
+    response={200: AgentOut, **REFUSALS},
+    summary="Change an agent's model, effort or plan mode; what is not given stays.",
+)
+def change_agent(request: ApiRequest, agent_id: UUID, body: ChangeBody) -> Agent:
+    agent = actable_agent(request, agent_id)
+    with transaction.atomic():
+        if body.model is not None:
+            services.set_model(agent, body.model)
+        if body.effort is not None:
+            services.set_effort(agent, body.effort)
+        if body.plans_first is not None:
+            services.set_plan_mode(agent, plans_first=body.plans_first)
+    return visible_agent(request, agent_id)
 
 
 @router.post(

@@ -8,6 +8,7 @@ from ninja import Field, Schema
 from pydantic import AfterValidator, ConfigDict, model_validator
 
 from agents.models import ApprovalRequest
+from agents.search import Found
 from agents.services.checks import MAX_PROMPT_CHARACTERS
 from agents.session_export import Format
 
@@ -52,6 +53,20 @@ class LaunchBody(Body):
 
 class SendBody(Body):
     text: Text = Field(max_length=MAX_PROMPT_CHARACTERS, examples=["Now run the tests."])
+
+
+class ScreenshotBody(Body):
+    text: Text = Field("", max_length=MAX_PROMPT_CHARACTERS, examples=["The button is cut off."])
+
+
+class ChangeBody(Body):
+    model: Text | None = Field(None, max_length=100, examples=["claude-opus-5-5"])
+    effort: Literal["", "low", "medium", "high", "xhigh"] | None = Field(
+        None, description="Empty: as the model has it.", examples=["high"]
+    )
+    plans_first: bool | None = Field(
+        None, description="Plan mode: a plan is proposed before anything is done.", examples=[True]
+    )
 
 
 class EditModeBody(Body):
@@ -112,6 +127,11 @@ class AgentOut(Schema):
     workspace: str = Field(examples=["/srv/workspaces/shop"])
     model: str = Field(examples=["claude-sonnet-5-5"])
     edit_mode: str = Field(examples=["ask"])
+    effort: str = Field(examples=["high"], description="Empty: as the model has it.")
+    plans_first: bool = Field(description="In plan mode.")
+    context_percent: int | None = Field(
+        examples=[34], description="How much of the model's context is in use, where it is known."
+    )
     status: str = Field(examples=["working"])
     status_reason: str = Field(examples=[""])
     activity: str = Field(
@@ -144,6 +164,27 @@ class EventPage(Schema):
     next_after: int | None = Field(
         examples=[42], description="`after` of the next page; null where there is none yet."
     )
+
+
+class SearchQuery(Schema):
+    q: Text = Field(max_length=200, examples=["sqlite timeout"])
+    agent: UUID | None = None
+
+
+class FoundOut(Schema):
+    agent_id: UUID
+    seq: int = Field(examples=[42])
+    created_at: datetime
+    text: str = Field(examples=["… the sqlite timeout was …"])
+
+    @staticmethod
+    def resolve_text(found: Found) -> str:
+        return f"{found.snippet.before}{found.snippet.hit}{found.snippet.after}"
+
+
+class FoundList(Schema):
+    found: list[FoundOut] = Field(description="Newest first, at most 50.")
+    has_more: bool
 
 
 class ApprovalOut(Schema):

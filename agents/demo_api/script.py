@@ -96,6 +96,14 @@ def _ask(_found: Match, conversation: Conversation) -> Answer:
     )
 
 
+def _plan(_found: Match, conversation: Conversation) -> Answer:
+    if conversation.results:
+        return _close(conversation)
+    return Reply(
+        (Text("I have looked around."), ToolUse("ExitPlanMode", {"plan": texts.PLAN})),
+    )
+
+
 def _run(command: str, conversation: Conversation) -> Answer:
     if conversation.results:
         return _close(conversation)
@@ -207,6 +215,7 @@ _COMMANDS: tuple[tuple[re.Pattern[str], Callable[[Match, Conversation], Answer]]
         (rf"\bwrite\b(?: (?:the )?(?:files? )?[`'\"]?{_FILES})?", _write),
         (rf"\bread\b(?: (?:the )?(?:file )?[`'\"]?{_FILE})?", _read),
         (r"\bquestion\b", _ask),
+        (r"\bplan\b", _plan),
         (r"\bmarkdown\b", _say(texts.MARKDOWN)),
         (r"\bhostile\b", _say(texts.HOSTILE)),
         (

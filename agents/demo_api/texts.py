@@ -11,6 +11,8 @@ This is the **demo**: no model is behind it, your words choose what happens. Try
 | `run bash git status` | a harmless command, runs at once |
 | `run bash touch demo.txt` | a command that asks first |
 | `question` | you are asked something |
+| `plan` | a plan is proposed, for you to approve |
+| `subagent read hello.txt` | a subagent does it |
 | `markdown`, `thinking`, `long 2000` | more kinds of output |
 | `error 403`, `error 529 once`, `cut once`, `stall 20` | what trouble looks like |
 
@@ -46,6 +48,14 @@ def greet(name: str) -> str:
 ---
 
 That was all.
+"""
+
+PLAN = """\
+## The plan
+
+1. Read `cart.py` and its tests
+2. Round once, at the end
+3. Run the tests
 """
 
 HOSTILE = """\

@@ -1,7 +1,8 @@
-from agents.models.agent import Agent, AgentSession, EditMode, LiveText, Status
+from agents.models.agent import Agent, AgentSession, EditMode, Effort, LiveText, Status
 from agents.models.approval import ApprovalRequest, Decision
 from agents.models.config import LaunchDefaults, OwnKey, SiteSetting, SiteSettingChange
-from agents.models.event import SessionEvent
+from agents.models.event import EventText, SessionEvent
+from agents.models.image import EventImage, Screenshot
 from agents.models.inspection import ContainerInspection
 from agents.models.notification import (
     Channel,
@@ -30,6 +31,9 @@ __all__ = [
     "Delivery",
     "Dispatch",
     "EditMode",
+    "Effort",
+    "EventImage",
+    "EventText",
     "Kind",
     "LaunchDefaults",
     "Level",
@@ -39,6 +43,7 @@ __all__ = [
     "OwnKey",
     "Prompt",
     "PushSubscription",
+    "Screenshot",
     "SessionEvent",
     "SiteSetting",
     "SiteSettingChange",

@@ -35,6 +35,16 @@ class EditMode(models.TextChoices):
     SESSION = "session", "Allow edits this session"
 
 
+class Effort(models.TextChoices):
+    """How much the model thinks; what the CLI knows for a running session."""
+
+    DEFAULT = "", "As the model has it"
+    LOW = "low", "Low"
+    MEDIUM = "medium", "Medium"
+    HIGH = "high", "High"
+    VERY_HIGH = "xhigh", "Very high"
+
+
 class AgentQuerySet(models.QuerySet["Agent"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The user's own agents and those that others share with the user; no deleted ones."""
@@ -66,6 +76,12 @@ class Agent(models.Model):
     workspace = models.CharField(max_length=4096)
     model = models.CharField(max_length=100)
     edit_mode = models.CharField(max_length=10, choices=EditMode, default=EditMode.ASK)
+    effort = models.CharField(max_length=10, choices=Effort, default=Effort.DEFAULT, blank=True)
+    plans_first = models.BooleanField(
+        default=False, help_text="In the CLI's plan mode: it proposes a plan before it acts."
+    )
+    context_tokens = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
+    context_window = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
     status = models.CharField(max_length=12, choices=Status, default=Status.CREATED)
     status_reason = models.TextField(blank=True)
     activity = models.CharField(
@@ -102,6 +118,19 @@ class Agent(models.Model):
         return self.status in ENDED_STATUSES
 
     @property
+    def standing_edit_mode(self) -> str:
+        """What answers an edit now: who is to plan first has leave for none, and asks."""
+        allows = self.edit_mode in (EditMode.TURN, EditMode.SESSION)
+        return EditMode.ASK if self.plans_first and allows else self.edit_mode
+
+    @property
+    def context_percent(self) -> int | None:
+        """How much of the model's context is used; None where that is not known."""
+        if self.context_tokens is None or not self.context_window:
+            return None
+        return min(100, round(100 * self.context_tokens / self.context_window))
+
+    @property
     def folder_name(self) -> str:
         return PurePosixPath(self.workspace).name or self.workspace
 
@@ -125,6 +154,9 @@ class AgentSession(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     initialized_at = models.DateTimeField(null=True, blank=True)
+    commands = models.JSONField(
+        default=list, blank=True, editable=False, help_text="The CLI's slash commands."
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
     exit_code = models.IntegerField(null=True, blank=True)
     exit_reason = models.TextField(blank=True)

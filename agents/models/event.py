@@ -28,3 +28,18 @@ class SessionEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.agent_id} {self.seq} {self.kind}"
+
+
+class EventText(models.Model):
+    """What a line shows, as text, for the full-text search; none for lines that show nothing."""
+
+    event = models.OneToOneField(
+        SessionEvent, on_delete=models.CASCADE, primary_key=True, related_name="shown_text"
+    )
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="+")
+    text = models.TextField()
+
+    objects = OwnedByAgentQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.text[:50]

@@ -51,17 +51,20 @@ class Prompt(models.Model):
 
 
 class ControlRequest(models.Model):
-    """A request to the CLI itself: interrupt the turn, use another model."""
+    """A request to the CLI itself, such as to end the turn or to use another model."""
 
     class Kind(models.TextChoices):
         INTERRUPT = "interrupt", "interrupt"
         SET_MODEL = "set_model", "set model"
+        SET_PERMISSION_MODE = "set_permission_mode", "set permission mode"
+        APPLY_SETTINGS = "apply_flag_settings", "apply settings"
+        CANCEL_PROMPT = "cancel_async_message", "cancel a prompt"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     session = models.ForeignKey(
         AgentSession, on_delete=models.CASCADE, related_name="control_requests"
     )
-    kind = models.CharField(max_length=12, choices=Kind)
+    kind = models.CharField(max_length=30, choices=Kind)
     arguments = models.JSONField(default=dict, blank=True)
     delivery = models.CharField(max_length=10, choices=Delivery, default=Delivery.QUEUED)
     error = models.TextField(blank=True)

@@ -12,20 +12,33 @@ from agents.services.life import (
     resume_agent,
     stop_agent,
 )
+from agents.services.screenshots import add_screenshot, remove_screenshot
 from agents.services.sharing import share_agent, withdraw_share
-from agents.services.talk import interrupt_agent, send_prompt, set_model
+from agents.services.talk import (
+    interrupt_agent,
+    remove_prompt,
+    send_prompt,
+    set_effort,
+    set_model,
+    set_plan_mode,
+)
 
 __all__ = [
+    "add_screenshot",
     "allow_approval",
     "delete_agent",
     "deny_approval",
     "end_session",
     "interrupt_agent",
     "launch_agent",
+    "remove_prompt",
+    "remove_screenshot",
     "resume_agent",
     "send_prompt",
     "set_edit_mode",
+    "set_effort",
     "set_model",
+    "set_plan_mode",
     "share_agent",
     "stop_agent",
     "withdraw_share",

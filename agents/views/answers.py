@@ -62,6 +62,12 @@ def get_own_agent(request: Request, agent_id: UUID) -> Agent:
     return agent
 
 
+def check_may_act(request: Request, agent: Agent) -> None:
+    """403 for who may only look at an agent that is seen."""
+    if not may_act(request.user, agent):
+        raise PermissionDenied(ONLY_LOOK)
+
+
 def agent_action(
     act: Callable[Concatenate[Request, Agent, P], str | None],
 ) -> Callable[..., HttpResponseBase]:
@@ -75,8 +81,7 @@ def agent_action(
         request: Request, /, agent_id: UUID, *args: P.args, **kwargs: P.kwargs
     ) -> HttpResponse:
         agent = get_agent(request, agent_id)
-        if not may_act(request.user, agent):
-            raise PermissionDenied(ONLY_LOOK)
+        check_may_act(request, agent)
         try:
             error = act(request, agent, *args, **kwargs) or ""
         except AgentError as exc:

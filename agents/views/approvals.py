@@ -5,9 +5,10 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from agents import services
-from agents.approval_cards import parse_questions, whole_input
+from agents.approval_cards import whole_input
 from agents.forms import AnswersForm, DecisionForm, first_error
 from agents.models import Agent, ApprovalRequest
+from agents.questions import parse_questions
 from agents.views.answers import Request, agent_action, signed_in
 
 

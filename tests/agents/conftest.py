@@ -1,4 +1,5 @@
 import pytest
+from django.test import Client
 
 from agents.doorbells import agent_group, bridge_group, owner_group
 from agents.models import WorkspaceRoot
@@ -13,6 +14,27 @@ def agent(alice):
     agent = make_agent(alice)
     make_session(agent)
     return agent
+
+
+def client_of(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def as_alice(alice):
+    return client_of(alice)
+
+
+@pytest.fixture
+def as_bob(bob):
+    return client_of(bob)
+
+
+@pytest.fixture
+def as_charlie(charlie):
+    return client_of(charlie)
 
 
 @pytest.fixture

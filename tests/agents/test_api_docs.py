@@ -42,7 +42,8 @@ def test_every_operation_asks_who_calls_and_declares_its_refusals(schema):
 
 def test_no_operation_is_open(client, db, schema):
     for method, path, _ in operations(schema):
-        concrete = path.format(agent_id="00000000-0000-0000-0000-000000000000", approval_id=1)
+        nobody = "00000000-0000-0000-0000-000000000000"
+        concrete = path.format(agent_id=nobody, prompt_id=nobody, approval_id=1)
         assert client.generic(method, concrete).status_code == 401, (method, path)
 
 

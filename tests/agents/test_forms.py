@@ -1,8 +1,8 @@
 import pytest
 from django.http import QueryDict
 
-from agents.approval_cards import parse_questions
 from agents.forms import AnswersForm, DecisionForm, LaunchForm, PromptForm, first_error
+from agents.questions import parse_questions
 
 QUESTIONS = parse_questions(
     "AskUserQuestion",
@@ -64,11 +64,15 @@ def test_bad_decisions(data):
     assert not DecisionForm(data).is_valid()
 
 
-def test_prompt_keeps_its_spaces_and_must_not_be_empty():
+def test_prompt_keeps_its_spaces():
     form = PromptForm({"text": "  x\n"})
     assert form.is_valid()
     assert form.cleaned_data["text"].startswith("  x")
-    assert first_error(PromptForm({"text": ""})) == "The prompt is empty."
+
+
+@pytest.mark.parametrize("text", ["x", "1; DROP TABLE", "00000000-0000-0000-0000-00000000000g"])
+def test_pictures_of_a_prompt_are_ids(text):
+    assert not PromptForm({"text": "look", "screenshots": [text]}).is_valid()
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,11 @@ def assistant(text):
     return {"message": {"content": [{"type": "text", "text": text}]}}
 
 
+def calls(tool, **given):
+    block = {"type": "tool_use", "id": HOSTILE, "name": tool, "input": given}
+    return {"message": {"content": [block]}}
+
+
 def assert_inert(html):
     assert "<script" not in html
     assert "<b " not in html
@@ -49,6 +54,23 @@ def test_rows_carry_their_seq_and_quiet_lines_have_none(session):
                 "message": {
                     "content": [{"type": "tool_use", "name": HOSTILE, "input": {"a": HOSTILE}}]
                 }
+            },
+        ),
+        ("assistant", calls("TodoWrite", todos=[{"content": HOSTILE, "status": HOSTILE}])),
+        ("assistant", calls("ExitPlanMode", plan=HOSTILE)),
+        (
+            "assistant",
+            calls(
+                "AskUserQuestion",
+                questions=[{"question": HOSTILE, "options": [{"label": HOSTILE}]}],
+            ),
+        ),
+        (
+            "user",
+            {
+                "message": {"content": [{"type": "tool_result", "tool_use_id": HOSTILE}]},
+                "tool_use_result": {"answers": {HOSTILE: HOSTILE}},
+                "parent_tool_use_id": HOSTILE,
             },
         ),
         ("user", {"isReplay": True, "message": {"content": HOSTILE}}),

@@ -114,8 +114,8 @@ def test_an_apparmor_profile_is_used_where_one_is_named():
     )
 
 
-def arguments(*, resume=False, model=""):
-    return hardening.claude_arguments(session_uuid="u-1", resume=resume, model=model)
+def arguments(*, resume=False, model="", **chosen):
+    return hardening.claude_arguments(session_uuid="u-1", resume=resume, model=model, **chosen)
 
 
 def test_a_first_start_names_the_session_and_a_later_one_resumes_it():
@@ -133,6 +133,13 @@ def test_a_model_that_looks_like_an_option_stays_a_value():
         model="--dangerously-skip-permissions"
     )
     assert not [a for a in arguments() if a.startswith("--model")]
+
+
+def test_plan_mode_and_effort_are_there_from_the_start():
+    assert "--permission-mode=default" in arguments()
+    assert not [a for a in arguments() if a.startswith("--effort")]
+    chosen = arguments(plans_first=True, effort="high")
+    assert {"--permission-mode=plan", "--effort=high"} <= set(chosen)
 
 
 def test_managed_settings_allow_what_is_listed_and_nothing_from_elsewhere():

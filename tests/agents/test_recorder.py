@@ -5,6 +5,7 @@ import pytest
 from django.db import OperationalError, transaction
 
 from agents.batching import FramedLine
+from agents.images import image_block
 from agents.models import (
     Agent,
     AgentSession,
@@ -12,8 +13,11 @@ from agents.models import (
     ControlRequest,
     Decision,
     Delivery,
+    EventImage,
+    EventText,
     LiveText,
     Prompt,
+    Screenshot,
     SessionEvent,
 )
 from agents.recorder import Recorder, initialize_id
@@ -345,3 +349,66 @@ def test_what_the_agent_does_is_told_by_its_latest_line(recorder, agent):
     recorder.record([framed(type="assistant", message={"content": [block]})])
     agent.refresh_from_db()
     assert agent.activity == "Running pytest -q"
+
+
+def test_images_are_kept_apart_from_their_line(recorder):
+    data = b"\x89PNG\r\n\x1a\n" + b"pixels" * 30_000
+    content = [image_block("image/png", data), {"type": "text", "text": "look"}]
+    recorder.record([framed(type="user", isReplay=True, message={"content": content})])
+    image = EventImage.objects.get()
+    assert (bytes(image.data), image.media_type) == (data, "image/png")
+    assert len(str(image.event.payload)) < 300
+
+
+def test_sent_pictures_are_forgotten_once_the_transcript_has_them(recorder, agent, alice):
+    prompt = Prompt.objects.create(agent=agent, author=alice, text="look", delivery="sent")
+    Screenshot.objects.create(
+        agent=agent, author=alice, prompt=prompt, width=1, height=1, data=b"x"
+    )
+    progress = {"type": "command_lifecycle", "command_uuid": str(prompt.pk)}
+    recorder.record([framed(**progress, state="started")])
+    assert Screenshot.objects.exists()
+    recorder.record([framed(**progress, state="completed")])
+    assert not Screenshot.objects.exists()
+
+
+def test_shown_text_is_indexed_with_its_line(recorder):
+    recorder.record([framed(type="assistant", message={"content": "a needle"}), framed(**RESULT)])
+    assert list(EventText.objects.values_list("event__seq", "text")) == [(1, "a needle")]
+
+
+def test_plan_mode_follows_the_cli(recorder, agent):
+    def plans_first():
+        return Agent.objects.get(pk=agent.pk).plans_first
+
+    recorder.record([framed(type="system", subtype="status", permissionMode="plan")])
+    assert plans_first()
+    recorder.record([framed(type="system", subtype="status", status="requesting")])
+    assert plans_first()
+    recorder.record([framed(**TURN, permissionMode="default")])
+    assert not plans_first()
+
+
+@pytest.mark.parametrize("mode", ["turn", "session"])
+def test_agent_that_plans_first_has_leave_for_no_edit(recorder, agent, mode):
+    Agent.objects.filter(pk=agent.pk).update(edit_mode=mode, plans_first=True)
+    recorder.record([asks()])
+    assert ApprovalRequest.objects.get().decision == Decision.PENDING
+
+
+def test_context_in_use_is_kept_until_it_is_compacted(recorder, agent):
+    usage = {"input_tokens": 50_000}
+    recorder.record([framed(type="assistant", message={"content": "x", "usage": usage})])
+    window = {"m": {"contextWindow": 200_000}}
+    recorder.record([framed(**RESULT, modelUsage=window)])
+    assert Agent.objects.get(pk=agent.pk).context_percent == 25
+    recorder.record([framed(type="system", subtype="compact_boundary")])
+    assert Agent.objects.get(pk=agent.pk).context_percent is None
+
+
+def test_slash_commands_come_with_the_first_answer(recorder, session):
+    response = {"request_id": initialize_id(session), "subtype": "success"}
+    response["response"] = {"commands": [{"name": "compact", "description": "Make room"}]}
+    recorder.record([framed(type="control_response", response=response)])
+    (command,) = AgentSession.objects.get(pk=session.pk).commands
+    assert command["name"] == "compact"

@@ -86,6 +86,62 @@ def test_lines_of_our_own_are_shown():
     assert ("1,234,567 bytes" in part.text, part.detail) == (True, "head")
 
 
+def tool(name, **given):
+    block = {"type": "tool_use", "id": "t", "name": name, "input": given}
+    (part,) = parts_of("assistant", {"message": {"content": [block]}})
+    return part
+
+
+def test_todo_list_has_its_states():
+    todos = [
+        {"content": "Read", "status": "completed"},
+        {"content": "Write", "status": "in_progress"},
+        {"content": "Test", "status": "brand new"},
+        {"no": "content"},
+    ]
+    part = tool("TodoWrite", todos=todos)
+    assert [(todo.text, todo.state) for todo in part.todos] == [
+        ("Read", "completed"),
+        ("Write", "in_progress"),
+        ("Test", "pending"),
+    ]
+    assert (part.shape, part.done_count) == ("todos", 1)
+
+
+def test_plan_and_questions_are_read():
+    plan = tool("ExitPlanMode", plan="# First\nlook")
+    assert (plan.shape, plan.text) == ("plan", "# First\nlook")
+    asked = tool("AskUserQuestion", questions=[{"question": "Which?", "options": [{"label": "A"}]}])
+    assert (asked.shape, asked.questions[0].key) == ("questions", "Which?")
+
+
+@pytest.mark.parametrize("given", [{}, {"todos": "x"}, {"plan": 1}, {"questions": [1]}])
+@pytest.mark.parametrize("name", ["TodoWrite", "ExitPlanMode", "AskUserQuestion"])
+def test_malformed_input_is_shown_as_it_is(name, given):
+    assert tool(name, **given).shape == "tool"
+
+
+def test_answers_are_told_of_a_question():
+    block = {"type": "tool_result", "tool_use_id": "t", "content": "User has answered"}
+    result = {"questions": [], "answers": {"Which?": "A"}}
+    (part,) = parts_of("user", {"message": {"content": [block]}, "tool_use_result": result})
+    assert (part.shape, part.answers[0].question, part.answers[0].answer) == (
+        "answers",
+        "Which?",
+        "A",
+    )
+
+
+def test_images_of_a_result_and_of_a_prompt():
+    image = {"type": "image", "source": {"type": "stored", "number": 0}}
+    block = {"type": "tool_result", "tool_use_id": "t", "content": [image]}
+    (part,) = parts_of("user", {"message": {"content": [block]}})
+    assert (part.shape, part.image, part.tool_use_id) == ("image", 0, "t")
+    gone = {"type": "image", "source": {"type": "dropped"}}
+    parts = parts_of("user", {"isReplay": True, "message": {"content": [image, gone]}})
+    assert [part.shape for part in parts] == ["image", "notice"]
+
+
 @pytest.mark.parametrize("kind", ["assistant", "user", "result", "system", "raw", "cam", "new"])
 @pytest.mark.parametrize(
     "payload",

@@ -1,11 +1,13 @@
 """Who is let in by an agent's owner, to look or to act, and who is not."""
 
 import re
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
-from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,6 +16,7 @@ from agents.errors import InvalidRequest
 from agents.models import Agent, AgentShare, ApprovalRequest, Decision, Prompt
 from agents.services.notifications import people_told
 from cam_site.urls import urlpatterns
+from tests.agents.conftest import client_of
 from tests.agents.factories import make_agent, make_event
 
 ACTIONS = {
@@ -23,9 +26,18 @@ ACTIONS = {
     "agent_resume": {},
     "agent_edit_mode": {"edit_mode": "off"},
     "agent_model": {"model": "claude-opus-5-5"},
+    "agent_effort": {"effort": "high"},
+    "agent_plan_mode": {"plans_first": "on"},
+    "screenshot_add": {},
     "approval_decide": {"decision": "once"},
 }
-API_BODIES = {"send": '{"text": "Hello"}', "approve-edits": '{"mode": "off"}'}
+JSON = "application/json"
+PICTURE = encode_multipart(BOUNDARY, {"file": SimpleUploadedFile("shot.png", b"picture")})
+API_BODIES = {
+    "send": (JSON, '{"text": "Hello"}'),
+    "approve-edits": (JSON, '{"mode": "off"}'),
+    "screenshot": (MULTIPART_CONTENT, PICTURE),
+}
 OF_THE_OWNER = ("agent_delete", "share_withdraw", "agent_sharing")
 
 
@@ -44,12 +56,6 @@ def look(agent, alice, bob):
 @pytest.fixture
 def act(agent, alice, bob):
     return services.share_agent(agent, bob, "act", by=alice)
-
-
-def client_of(user):
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def path_of(name, agent, approval=None, share=None):
@@ -72,12 +78,14 @@ def paths_about_agents():
 
 
 @pytest.mark.parametrize("route", paths_about_agents())
-@pytest.mark.parametrize("method", ["get", "post", "delete"])
+@pytest.mark.parametrize("method", ["get", "post", "delete", "patch"])
 def test_stranger_learns_of_no_path_of_an_agent(route, method, agent, approval, charlie):
     known = {"agent_id": agent.pk, "approval_id": approval.pk, "share_id": 1, "file_format": "md"}
+    known |= {"prompt_id": uuid4(), "screenshot_id": uuid4(), "seq": 1, "number": 0}
     path = re.sub(r"<\w+:(\w+)>", lambda found: str(known[found[1]]), route)
-    body = API_BODIES.get(path.rsplit("/", 1)[-1], '{"decision": "allow"}')
-    response = client_of(charlie).generic(method, path, body, content_type="application/json")
+    other = '{"effort": "low"}' if method == "patch" else '{"decision": "allow"}'
+    kind, body = API_BODIES.get(path.rsplit("/", 1)[-1], (JSON, other))
+    response = client_of(charlie).generic(method, path, body, content_type=kind)
     assert response.status_code in (404, 405)
     assert agent.name.encode() not in response.content
 
@@ -137,10 +145,11 @@ def test_who_may_look_is_refused_by_the_api(look, agent, approval, bob):
         "interrupt",
         "resume",
         "approve-edits",
+        "screenshot",
         f"approvals/{approval.pk}",
     ):
-        body = API_BODIES.get(action, '{"decision": "allow"}')
-        response = client.post(f"{base}/{action}", body, content_type="application/json")
+        kind, body = API_BODIES.get(action, (JSON, '{"decision": "allow"}'))
+        response = client.generic("POST", f"{base}/{action}", body, content_type=kind)
         assert (response.status_code, "look" in response.json()["reason"]) == (403, True), action
     assert client.delete(base).status_code == 403
 

@@ -6,12 +6,6 @@ from agents.models import ApiToken
 from agents.tokens import user_of_authorization
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def make_token(user, name="laptop"):
     token = ApiToken(user=user, name=name)
     token.set_secret()

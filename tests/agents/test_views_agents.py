@@ -11,12 +11,6 @@ def _quiet(rung, sent_tasks):
     """No broker and no doorbells here."""
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def url(agent, action=""):
     return f"/agents/{agent.pk}/{action}"
 
@@ -105,7 +99,7 @@ def test_transcript_cannot_carry_htmx_and_forms_lie_outside(as_alice, agent, app
 
 
 def test_page_holds_the_last_rows_and_offers_earlier_ones(as_alice, agent, session, monkeypatch):
-    monkeypatch.setattr("agents.views.agents.PAGE_ROWS", 3)
+    monkeypatch.setattr("agents.views.transcript.PAGE_ROWS", 3)
     for seq in range(1, 6):
         make_event(session, seq, payload={"message": {"content": f"line {seq}"}})
     content = as_alice.get(url(agent)).content.decode()

@@ -11,12 +11,6 @@ def _quiet(rung, sent_tasks):
     """No broker and no doorbells here."""
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def decide(client, approval, decision, **data):
     url = f"/agents/{approval.agent_id}/approvals/{approval.pk}/"
     response = client.post(url, {"decision": decision, **data}, **HTMX)

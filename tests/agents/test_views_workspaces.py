@@ -5,12 +5,6 @@ from agents.models import WorkspaceRoot
 HTMX = {"HTTP_HX_REQUEST": "true"}
 
 
-@pytest.fixture
-def as_alice(client, alice):
-    client.force_login(alice)
-    return client
-
-
 def browse(client, path, **extra):
     return client.get("/workspaces/browse/", {"path": str(path)}, **(extra or HTMX))
 

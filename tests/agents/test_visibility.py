@@ -13,23 +13,32 @@ from agents.models import (
     ApprovalRequest,
     ContainerInspection,
     Dispatch,
+    EventImage,
+    EventText,
     Notification,
     Prompt,
     PushSubscription,
+    Screenshot,
     SessionEvent,
     Webhook,
     WorkspaceRoot,
 )
 from tests.agents.factories import make_event, make_inspection
 
-OWNED_BY_AGENT = [Agent, AgentSession, ApprovalRequest, ContainerInspection, Prompt, SessionEvent]
+OWNED_BY_AGENT = [
+    *(Agent, AgentSession, ApprovalRequest, ContainerInspection, EventImage, EventText, Prompt),
+    *(Screenshot, SessionEvent),
+]
 OWNED = [*OWNED_BY_AGENT, ApiToken, Notification, PushSubscription, Webhook, Dispatch]
 
 
 @pytest.fixture
 def rows(alice, agent, session, approval):
     """One row of alice's in every model."""
-    make_event(session, 1)
+    event = make_event(session, 1)
+    EventText.objects.create(event=event, agent=agent, text="line 1")
+    EventImage.objects.create(event=event, agent=agent, number=0, data=b"")
+    Screenshot.objects.create(agent=agent, author=alice, width=1, height=1, data=b"")
     make_inspection(session)
     Prompt.objects.create(agent=agent, author=alice, text="Hello")
     token = ApiToken(user=alice, name="laptop")

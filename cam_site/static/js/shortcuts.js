@@ -38,6 +38,8 @@
     return Boolean(button);
   };
 
+  const copy = () => document.activeElement.closest(".event")?.querySelector(".event-body")?.dispatchEvent(new Event("cam:copy", { bubbles: true }));
+
   const show = () => {
     help.showModal();
     return true;
@@ -45,6 +47,7 @@
 
   const actions = {
     allow: () => decide("once"),
+    copy,
     deny: () => decide("deny"),
     focus: ({ target }) => focus(document.querySelector(target)),
     go: ({ target }) => {
