@@ -45,8 +45,9 @@ def make_card(approval: ApprovalRequest) -> ApprovalCard:
     if tool == "Bash" and isinstance(given.get("command"), str):
         summary = plain(str(given.get("description") or ""))[:300]
         return ApprovalCard(approval, "command", summary, text=_bounded(given["command"]))
-    if tool == "ExitPlanMode" and isinstance(given.get("plan"), str):
-        return ApprovalCard(approval, "plan", "", text=given["plan"])
+    if tool == "ExitPlanMode":
+        plan = given.get("plan")
+        return ApprovalCard(approval, "plan", "", text=plan if isinstance(plan, str) else "")
     return ApprovalCard(approval, "other", summary, text=show_input(given))
 
 

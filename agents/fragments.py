@@ -28,7 +28,7 @@ from agents.models import (
     Screenshot,
     SessionEvent,
 )
-from agents.rows import Call, Part, Result, parts_of
+from agents.rows import Call, Part, Result, call_id, parts_of
 from agents.site_settings import current
 
 WAITING = (Delivery.QUEUED, Delivery.SENT, Delivery.RECEIVED)
@@ -140,7 +140,7 @@ def make_rows(events: Iterable[SessionEvent]) -> list[Row]:
             kind=event.kind,
             created_at=event.created_at,
             parts=parts,
-            parent_id=str(event.payload.get("parent_tool_use_id") or "")[:100],
+            parent_id=call_id(event.payload.get("parent_tool_use_id")),
             decisions=decisions.get(event.seq, ()),
         )
         for event, parts in shown

@@ -5,6 +5,7 @@ An empty tuple needs no row.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +21,7 @@ MAX_INPUT_CHARACTERS = 4_000
 MAX_SUMMARY_CHARACTERS = 300
 MAX_PARTS = 50
 MAX_TODOS = 50
+CALL_ID = re.compile(r"[\w-]{1,100}", re.ASCII)
 
 Call = Literal["tool", "todos", "plan", "questions"]
 Result = Literal["result", "answers", "image"]
@@ -83,6 +85,11 @@ def summarise_input(tool_input: object) -> str:
     return ""
 
 
+def call_id(value: object) -> str:
+    """The id of a tool's call; "" for what is no id."""
+    return value if isinstance(value, str) and CALL_ID.fullmatch(value) else ""
+
+
 def show_input(tool_input: object) -> str:
     """A tool's whole input as indented JSON, bounded."""
     text = json.dumps(tool_input, indent=2, ensure_ascii=False, default=str)
@@ -130,7 +137,7 @@ def _read_assistant(payload: Mapping[str, Any]) -> Iterator[Part]:
 
 def _tool_part(block: Mapping[str, Any]) -> Part:
     name, given = _one_line(str(block.get("name", "tool")))[:100], block.get("input")
-    tool_use_id = str(block.get("id", ""))[:100]
+    tool_use_id = call_id(block.get("id"))
     if todos := _parse_todos(name, given):
         return Part("todos", title=name, todos=todos, tool_use_id=tool_use_id)
     if questions := parse_questions(name, given):
@@ -138,8 +145,16 @@ def _tool_part(block: Mapping[str, Any]) -> Part:
     if name == "ExitPlanMode" and isinstance(given, Mapping) and isinstance(given.get("plan"), str):
         shown, left_out = cut(given["plan"], MAX_TEXT_CHARACTERS)
         return Part("plan", shown, title=name, left_out=left_out, tool_use_id=tool_use_id)
-    summary, detail = summarise_input(given), show_input(given)
+    summary, detail = summarise_input(given), _show_call(name, given)
     return Part("tool", summary, title=name, detail=detail, tool_use_id=tool_use_id)
+
+
+def _show_call(name: str, given: object) -> str:
+    """A command as at a prompt, any other input as JSON."""
+    match given:
+        case {"command": str(command)} if name == "Bash":
+            return _with_note(f"$ {plain(command)}", MAX_INPUT_CHARACTERS)
+    return show_input(given)
 
 
 def _parse_todos(name: str, given: object) -> tuple[Todo, ...]:
@@ -180,7 +195,7 @@ def _image_part(block: Mapping[str, Any], tool_use_id: str = "") -> Part:
 
 def _read_tool_result(block: Mapping[str, Any], result: object) -> Iterator[Part]:
     is_error = block.get("is_error") is True
-    tool_use_id = str(block.get("tool_use_id", ""))[:100]
+    tool_use_id = call_id(block.get("tool_use_id"))
     if not is_error and (answers := parse_answers(result)):
         yield Part("answers", answers=answers, tool_use_id=tool_use_id)
         return

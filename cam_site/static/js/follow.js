@@ -29,9 +29,13 @@
     earlier.hidden = false;
   };
 
+  // Only who scrolls up leaves the end: a page that grows, as by an image, moves nobody.
+  let lastTop = 0;
   addEventListener("scroll", () => {
-    isPinned = page.scrollHeight - page.scrollTop - innerHeight < NEAR_BOTTOM_PX;
-    if (isPinned) countBelow(0);
+    const isNear = page.scrollHeight - page.scrollTop - innerHeight < NEAR_BOTTOM_PX;
+    isPinned = isNear || (isPinned && page.scrollTop >= lastTop);
+    lastTop = page.scrollTop;
+    if (isNear) countBelow(0);
   }, { passive: true });
 
   new ResizeObserver(() => {
