@@ -227,14 +227,18 @@ class ApiTokenAdmin(ReadOnlyAdmin):
 
 @admin.register(WorkspaceRoot)
 class WorkspaceRootAdmin(PortalAdmin):
-    list_display = ("path", "for_everyone", "user_names")
-    list_filter = ("for_everyone",)
-    search_fields = ("path", "users__username")
-    autocomplete_fields = ("users",)
+    list_display = ("path", "for_everyone", "user_names", "group_names")
+    list_filter = ("for_everyone", "groups")
+    search_fields = ("path", "users__username", "groups__name")
+    autocomplete_fields = ("users", "groups")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkspaceRoot]:
         queryset: QuerySet[WorkspaceRoot] = super().get_queryset(request)
-        return queryset.prefetch_related("users")
+        return queryset.prefetch_related("users", "groups")
+
+    @admin.display(description="groups")
+    def group_names(self, root: WorkspaceRoot) -> str:
+        return ", ".join(group.name for group in root.groups.all())
 
     @admin.display(description="users")
     def user_names(self, root: WorkspaceRoot) -> str:

@@ -2,10 +2,11 @@
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from agents.rendering import plain
+from agents.highlighting import highlight_lines, language_of
+from agents.rendering import Span, plain
 
 MAX_DIFF_LINES = 400
 MAX_LINE_CHARACTERS = 500
@@ -24,6 +25,7 @@ class Line:
     text: str
     old_number: int | None = None
     new_number: int | None = None
+    spans: tuple[Span, ...] = ()
 
     @property
     def sign(self) -> str:
@@ -155,6 +157,18 @@ def _line(kind: Kind, text: str, old: int | None = None, new: int | None = None)
     return Line(kind, plain(text), old, new)
 
 
+def _coloured(hunk: Sequence[Line], path: str) -> tuple[Line, ...]:
+    """With the spans of its language; what was and what is are each coloured as one text."""
+    if language_of(path) is None:
+        return tuple(hunk)
+    spans: dict[int, tuple[Span, ...]] = {}
+    for kinds in (("delete", "keep"), ("add", "keep")):
+        places = [place for place, line in enumerate(hunk) if line.kind in kinds]
+        coloured = highlight_lines([hunk[place].text for place in places], path)
+        spans |= dict(zip(places, coloured, strict=True))
+    return tuple(replace(line, spans=spans.get(place, ())) for place, line in enumerate(hunk))
+
+
 def _bounded(path: str, hunks: Sequence[Sequence[Line]], note: str = "") -> Diff:
     """At most MAX_DIFF_LINES lines over all hunks; the counts are of the whole diff."""
     every = [line for hunk in hunks for line in hunk]
@@ -162,7 +176,7 @@ def _bounded(path: str, hunks: Sequence[Sequence[Line]], note: str = "") -> Diff
     room = MAX_DIFF_LINES
     for hunk in hunks:
         if room > 0:
-            kept.append(Hunk(tuple(hunk[:room])))
+            kept.append(Hunk(_coloured(hunk[:room], path)))
             room -= len(hunk)
     return Diff(
         path=plain(path)[:1000],

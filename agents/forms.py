@@ -1,5 +1,7 @@
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -10,6 +12,7 @@ from agents.questions import Question
 from agents.services.approvals import Scope
 from agents.services.checks import MAX_PROMPT_CHARACTERS
 from agents.site_settings import current
+from agents.workspaces import Order
 
 MAX_MESSAGE_CHARACTERS = 5_000
 MAX_ANSWER_CHARACTERS = 2_000
@@ -86,6 +89,34 @@ class SearchForm(forms.Form):
         field = self.fields["agent"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 (for the type checker)
         field.queryset = Agent.objects.visible_to(user).order_by("name", "-created_at")
+
+
+@dataclass(frozen=True)
+class ChosenFolder:
+    path: str = ""
+    hidden: bool = False
+    order: Order = "name"
+
+    @property
+    def encoded(self) -> str:
+        """All but the path, as a URL's query."""
+        order = {} if self.order == "name" else {"order": self.order}
+        return urlencode(order | ({"hidden": "on"} if self.hidden else {}))
+
+
+class FolderForm(forms.Form):
+    """Of a URL's query, where a value that makes no sense is none."""
+
+    path = forms.CharField(required=False, max_length=4096, strip=False)
+    hidden = forms.BooleanField(required=False, label="Hidden files")
+    order = forms.ChoiceField(choices=[(word, word) for word in get_args(Order)], required=False)
+
+    @property
+    def chosen(self) -> ChosenFolder:
+        self.is_valid()
+        data = self.cleaned_data
+        path = self.data.get("path", "")
+        return ChosenFolder(path, bool(data.get("hidden")), data.get("order") or "name")
 
 
 class EffortForm(forms.Form):

@@ -8,28 +8,40 @@ import errno
 import os
 import stat
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
 
 MAX_ENTRIES = 1000
 MAX_PATH_CHARACTERS = 4096
 STEP_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 LIST_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+LOOK_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class WorkspaceError(Exception):
     """The path cannot be used; `str()` says why, for a person."""
 
 
+EntryKind = Literal["folder", "file", "link", "other"]
+Order = Literal["name", "size", "time"]
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One name in a folder. `path` is empty where it cannot be opened from here."""
+    """One name in a folder. `path` is empty where it cannot be opened: links, devices, odd names."""
 
     name: str
     path: str
-    is_folder: bool
+    kind: EntryKind
+    size_bytes: int = 0
+    modified_at: datetime | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        return self.kind == "folder"
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,9 @@ def confine_folder(path: str, roots: Sequence[str]) -> tuple[str, os.stat_result
         return real_path, os.fstat(descriptor)
 
 
-def list_folder(path: str, roots: Sequence[str], *, show_hidden: bool = False) -> Listing:
+def list_folder(
+    path: str, roots: Sequence[str], *, show_hidden: bool = False, order: Order = "name"
+) -> Listing:
     """The folder's listing, or that of the roots where `path` is empty. Raises WorkspaceError."""
     if not path:
         return _list_roots(roots)
@@ -70,6 +84,7 @@ def list_folder(path: str, roots: Sequence[str], *, show_hidden: bool = False) -
             entries, left_out, is_git = _read_entries(listed, real_path, show_hidden=show_hidden)
         finally:
             os.close(listed)
+    entries = tuple(sorted(entries, key=lambda entry: _place(entry, order)))
     at_top = real_path in {os.path.realpath(root) for root in roots}
     parent = "" if at_top else os.path.dirname(real_path)
     return Listing(real_path, parent, entries, is_git=is_git, left_out=left_out)
@@ -81,20 +96,42 @@ def read_text_beneath(root: str, relative_path: str, limit_bytes: int) -> str | 
     `root` is a real path. No step of it may be a link now: an agent in a folder above could have put
     one there, and what it leads to is not the workspace.
     """
-    parts = [part for part in relative_path.split("/") if part not in ("", ".")]
+    parts = _parts(relative_path)
     if not parts or ".." in parts or "\0" in relative_path:
         return None
     try:
         with _descend("/", [*_parts(root), *parts[:-1]]) as folder:
-            descriptor = os.open(parts[-1], READ_FLAGS, dir_fd=folder)
-    except (OSError, UnicodeEncodeError):
-        return None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
+            descriptor = open_regular(parts[-1], folder)
+    except (OSError, UnicodeEncodeError, WorkspaceError):
         return None
     with open(descriptor, "rb") as file:
         data = file.read(limit_bytes + 1)
     return None if len(data) > limit_bytes else data.decode(errors="replace")
+
+
+def open_file(path: str, roots: Sequence[str]) -> int:
+    """A descriptor of the regular file, to read from. Raises WorkspaceError; no link is followed."""
+    folder, _, name = path.rpartition("/")
+    if name in ("", ".", ".."):
+        raise WorkspaceError("The path names no file.")
+    if not is_plain_name(name):
+        raise WorkspaceError("The name contains characters that cannot be opened here.")
+    with _opened(folder or "/", roots) as (descriptor, _real_path):
+        return open_regular(name, descriptor)
+
+
+def open_regular(name: str, folder: int) -> int:
+    """Open a regular file of a folder's descriptor. Raises WorkspaceError for anything else, OSError.
+
+    What it is, is looked at before it is opened: opening a device or a pipe may do something.
+    """
+    looked_at = os.open(name, LOOK_FLAGS, dir_fd=folder)
+    try:
+        if not stat.S_ISREG(os.fstat(looked_at).st_mode):
+            raise WorkspaceError("This is no regular file (links are not followed).")
+        return os.open(f"/proc/self/fd/{looked_at}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(looked_at)
 
 
 def is_plain_name(name: str) -> bool:
@@ -152,7 +189,7 @@ def _descend(root: str, parts: Sequence[str]) -> Iterator[int]:
 def _words(exc: OSError, path: str) -> str:
     shown = path[:100]
     if exc.errno == errno.ENOENT:
-        return f"There is no folder {shown}."
+        return f"There is no folder or file {shown}."
     if exc.errno == errno.EACCES:
         return f"The portal may not read {shown}."
     if exc.errno in (errno.ENOTDIR, errno.ELOOP):
@@ -163,7 +200,7 @@ def _words(exc: OSError, path: str) -> str:
 
 
 def _list_roots(roots: Sequence[str]) -> Listing:
-    entries = tuple(Entry(root, root, is_folder=True) for root in roots if os.path.isdir(root))
+    entries = tuple(Entry(root, root, "folder") for root in roots if os.path.isdir(root))
     return Listing("", None, entries)
 
 
@@ -179,9 +216,39 @@ def _read_entries(
                 continue
             seen += 1
             if seen <= MAX_ENTRIES:
-                is_folder = item.is_dir(follow_symlinks=False)
-                opens = is_folder and is_plain_name(item.name)
-                path = os.path.join(real_path, item.name) if opens else ""
-                entries.append(Entry(item.name, path, is_folder))
-    entries.sort(key=lambda entry: (not entry.is_folder, entry.name.casefold()))
+                entries.append(_read_entry(item, real_path))
     return tuple(entries), seen - len(entries), is_git
+
+
+def _read_entry(item: "os.DirEntry[str]", folder: str) -> Entry:
+    try:
+        status = item.stat(follow_symlinks=False)
+    except OSError:  # it is gone since
+        return Entry(item.name, "", "other")
+    kind = _kind_of(status.st_mode)
+    opens = kind in ("folder", "file") and is_plain_name(item.name)
+    path = os.path.join(folder, item.name) if opens else ""
+    return Entry(item.name, path, kind, status.st_size, moment_of(status))
+
+
+def moment_of(status: os.stat_result) -> datetime | None:
+    """When it was modified; None for a time that no calendar has."""
+    try:
+        return datetime.fromtimestamp(status.st_mtime, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _kind_of(mode: int) -> EntryKind:
+    if stat.S_ISDIR(mode):
+        return "folder"
+    if stat.S_ISREG(mode):
+        return "file"
+    return "link" if stat.S_ISLNK(mode) else "other"
+
+
+def _place(entry: Entry, order: Order) -> tuple[object, ...]:
+    """Folders first, then largest or newest first, then by name."""
+    seconds = entry.modified_at.timestamp() if entry.modified_at else 0.0
+    by: Mapping[Order, float] = {"name": 0, "size": -entry.size_bytes, "time": -seconds}
+    return (not entry.is_folder, by[order], entry.name.casefold())

@@ -11,6 +11,7 @@ from agents.api.approvals import router as approvals_router
 from agents.api.auth import CookieAuth, TokenAuth
 from agents.api.errors import add_error_handlers, answer_in_json, not_found
 from agents.api.exports import router as exports_router
+from agents.api.files import router as files_router
 from agents.api.search import router as search_router
 
 __all__ = ["api"]
@@ -45,3 +46,4 @@ api.add_router("/agents", agents_router, tags=["agents"])
 api.add_router("/agents", approvals_router, tags=["approvals"])
 api.add_router("/agents", exports_router, tags=["agents"])
 api.add_router("/search", search_router, tags=["agents"])
+api.add_router("/fs", files_router, tags=["files"])

@@ -27,9 +27,6 @@ from agents.services.sharing import ONLY_LOOK, ONLY_THE_OWNER, may_act
 
 router = Router()
 
-PICTURE = File(..., description="PNG, JPEG, GIF or WebP.")
-NO_WORDS = ScreenshotBody()
-
 REFUSALS: dict[frozenset[int], Any] = {frozenset({400, 401, 403, 404, 409, 422}): ErrorOut}
 
 
@@ -103,8 +100,8 @@ def send_prompt(request: ApiRequest, agent_id: UUID, body: SendBody) -> Status[P
 def send_screenshot(
     request: ApiRequest,
     agent_id: UUID,
-    file: UploadedFile = PICTURE,
-    body: Form[ScreenshotBody] = NO_WORDS,
+    file: File[UploadedFile],
+    body: Form[ScreenshotBody],
 ) -> Status[Prompt]:
     agent = actable_agent(request, agent_id)
     with transaction.atomic():

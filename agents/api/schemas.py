@@ -11,6 +11,7 @@ from agents.models import ApprovalRequest
 from agents.search import Found
 from agents.services.checks import MAX_PROMPT_CHARACTERS
 from agents.session_export import Format
+from agents.workspaces import EntryKind, Order
 
 MAX_ID = 2**63 - 1
 EditModeName = Literal["ask", "off", "turn", "session"]
@@ -185,6 +186,36 @@ class FoundOut(Schema):
 class FoundList(Schema):
     found: list[FoundOut] = Field(description="Newest first, at most 50.")
     has_more: bool
+
+
+class RootOut(Schema):
+    path: str = Field(examples=["/srv/workspaces"])
+
+
+class RootList(Schema):
+    roots: list[RootOut]
+
+
+class FolderQuery(Schema):
+    path: str = Field("", max_length=4096, description="Empty: the roots.")
+    hidden: bool = Field(False, description="Names that begin with a dot, too.")
+    order: Order = "name"
+
+
+class EntryOut(Schema):
+    name: str = Field(examples=["cart.py"])
+    path: str = Field(description="Empty where it cannot be opened: links, devices, odd names.")
+    kind: EntryKind
+    size_bytes: int = Field(examples=[2048])
+    modified_at: datetime | None
+
+
+class ListingOut(Schema):
+    path: str
+    parent: str | None = Field(description="Empty: the list of roots; null there.")
+    is_git: bool
+    entries: list[EntryOut]
+    left_out: int = Field(description="Names beyond the first 1000.")
 
 
 class ApprovalOut(Schema):

@@ -10,7 +10,8 @@ class WorkspaceRootQuerySet(models.QuerySet["WorkspaceRoot"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         if not user.is_authenticated:
             return self.none()
-        return self.filter(models.Q(for_everyone=True) | models.Q(users=user)).distinct()
+        reached = models.Q(users=user) | models.Q(groups__user=user)
+        return self.filter(models.Q(for_everyone=True) | reached).distinct()
 
 
 class WorkspaceRoot(models.Model):
@@ -21,6 +22,8 @@ class WorkspaceRoot(models.Model):
     users = models.ManyToManyField(
         settings.AUTH_USER_MODEL, blank=True, related_name="workspace_roots"
     )
+
+    groups = models.ManyToManyField("auth.Group", blank=True, related_name="workspace_roots")
 
     objects = WorkspaceRootQuerySet.as_manager()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -17,7 +18,7 @@ MAX_WAITING = 12
 FORGET_AFTER = timedelta(days=1)
 
 
-def add_screenshot(agent: Agent, *, author: User, file: UploadedFile) -> Screenshot:
+def add_screenshot(agent: Agent, *, author: User, file: "UploadedFile[Any]") -> Screenshot:
     """Keep a picture for the author's next prompt. Raises InvalidRequest or LimitReached."""
     try:
         picture = make_picture(file.read(MAX_UPLOAD_BYTES + 1))
