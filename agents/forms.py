@@ -1,5 +1,6 @@
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+from uuid import UUID
 
 from django import forms
 from django.contrib.auth.models import Group, User
@@ -12,6 +13,7 @@ from agents.site_settings import current
 
 MAX_MESSAGE_CHARACTERS = 5_000
 MAX_ANSWER_CHARACTERS = 2_000
+MAX_CHOSEN = 300
 
 
 class LaunchForm(forms.Form):
@@ -61,6 +63,34 @@ class EditModeForm(forms.Form):
 
 class ModelForm(forms.Form):
     model = forms.CharField(max_length=100)
+
+
+class ManyIds(forms.Field):
+    """UUIDs, each once, from a field that comes as often as there are any."""
+
+    widget = forms.MultipleHiddenInput
+    default_error_messages: ClassVar[dict[str, str]] = {
+        "invalid": "That is no agent.",
+        "many": f"Choose at most {MAX_CHOSEN} agents.",
+    }
+
+    def to_python(self, value: Any) -> list[UUID]:
+        try:
+            found = list(dict.fromkeys(UUID(text) for text in value or ()))
+        except ValueError as exc:
+            raise forms.ValidationError(self.error_messages["invalid"]) from exc
+        if len(found) > MAX_CHOSEN:
+            raise forms.ValidationError(self.error_messages["many"])
+        return found
+
+
+class StopForm(forms.Form):
+    agent = ManyIds(error_messages={"required": "Choose the agents first."})
+    confirmed = forms.BooleanField(required=False)
+
+    @property
+    def ids(self) -> list[UUID]:
+        return list(self.cleaned_data["agent"])
 
 
 class PaletteForm(forms.Form):

@@ -5,6 +5,7 @@ from agents.views import (
     account,
     agents,
     approvals,
+    bulk,
     config,
     exports,
     notifications,
@@ -25,6 +26,7 @@ register_converter(FileFormat, "file_format")
 urlpatterns = [
     path("", agents.agent_list, name="agent_list"),
     path("agents/new/", agents.agent_launch, name="agent_launch"),
+    path("agents/stop/", bulk.agents_stop, name="agents_stop"),
     path("agents/<uuid:agent_id>/", agents.agent_detail, name="agent_detail"),
     path("agents/<uuid:agent_id>/events/", agents.agent_events, name="agent_events"),
     path("agents/<uuid:agent_id>/prompts/", agents.agent_send, name="agent_send"),

@@ -9,7 +9,7 @@ from agents.defaults import launch_defaults
 from agents.errors import AgentError
 from agents.forms import EditModeForm, LaunchForm, ModelForm, PromptForm, first_error
 from agents.fragments import make_rows, queue_context, region_context
-from agents.home import HomeSelection, Order, State, find_asked, find_rows
+from agents.home import Grouping, HomeSelection, Order, State, find_asked, find_rows
 from agents.models import Agent, EditMode, LiveText, SessionEvent
 from agents.services.sharing import may_act
 from agents.views.answers import Request, agent_action, get_agent, get_own_agent, signed_in
@@ -26,6 +26,7 @@ def agent_list(request: Request) -> HttpResponse:
         "rows": find_rows(request.user, selection),
         "states": State.choices,
         "orders": Order.choices,
+        "groupings": Grouping.choices,
     }
     return render(request, "agents/agent_list.html", context)
 
