@@ -1,6 +1,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from agents.workspaces import Order
 
 MAX_MESSAGE_CHARACTERS = 5_000
 MAX_ANSWER_CHARACTERS = 2_000
+MAX_CHOSEN = 300
 
 
 class LaunchForm(forms.Form):
@@ -51,22 +52,28 @@ class LaunchForm(forms.Form):
         field.choices = [(model, model) for model in current("CAM_MODELS")]
 
 
-class UuidList(forms.TypedMultipleChoiceField):
-    """Ids as repeated fields; which of them exist is found where they are used."""
+class ManyIds(forms.Field):
+    """UUIDs, each once, from a field that comes as often as there are any."""
 
-    def __init__(self) -> None:
-        super().__init__(required=False, coerce=UUID, empty_value=[])
+    widget = forms.MultipleHiddenInput
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "invalid": "That is no id.",
+        "many": f"Choose at most {MAX_CHOSEN}.",
+    }
 
-    def valid_value(self, value: Any) -> bool:
+    def to_python(self, value: Any) -> list[UUID]:
         try:
-            return bool(UUID(str(value)))
-        except ValueError:
-            return False
+            found = list(dict.fromkeys(UUID(text) for text in value or ()))
+        except ValueError as exc:
+            raise forms.ValidationError(self.error_messages["invalid"]) from exc
+        if len(found) > MAX_CHOSEN:
+            raise forms.ValidationError(self.error_messages["many"])
+        return found
 
 
 class PromptForm(forms.Form):
     text = forms.CharField(required=False, max_length=MAX_PROMPT_CHARACTERS, strip=False)
-    screenshots = UuidList()
+    screenshots = ManyIds(required=False)
 
 
 class ScreenshotForm(forms.Form):
@@ -135,6 +142,15 @@ class EditModeForm(forms.Form):
 
 class ModelForm(forms.Form):
     model = forms.CharField(max_length=100)
+
+
+class StopForm(forms.Form):
+    agent = ManyIds(error_messages={"required": "Choose the agents first."})
+    confirmed = forms.BooleanField(required=False)
+
+    @property
+    def ids(self) -> list[UUID]:
+        return list(self.cleaned_data["agent"])
 
 
 class PaletteForm(forms.Form):

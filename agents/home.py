@@ -1,9 +1,10 @@
 """What the page of all agents shows: what waits for the user, and the agents that were asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import Count, F, Q, TextChoices
@@ -40,27 +41,36 @@ class Order(TextChoices):
     NAME = "name", "By name"
 
 
+class Grouping(TextChoices):
+    NONE = "", "No groups"
+    WORKSPACE = "workspace", "By folder"
+    OWNER = "owner", "By owner"
+
+
 @dataclass(frozen=True, slots=True)
 class HomeSelection:
-    """Which agents, in which order; of a URL's query, where a value that makes no sense is none."""
+    """Which agents, in which order and groups; of a URL's query, where a value that makes no sense is none."""
 
     q: str = ""
     state: str = ""
     order: str = ""
+    group: str = ""
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Self:
         state, order = query.get("state", ""), query.get("order", "")
+        group = query.get("group", "")
         return cls(
             q=query.get("q", "").replace("\0", "").strip()[:MAX_QUERY_CHARACTERS],
             state=state if state in State.values else "",
             order=order if order in Order.values else "",
+            group=group if group in Grouping.values else "",
         )
 
     @property
     def encoded(self) -> str:
         """As a URL's query."""
-        fields = {"q": self.q, "state": self.state, "order": self.order}
+        fields = {"q": self.q, "state": self.state, "order": self.order, "group": self.group}
         return urlencode({name: value for name, value in fields.items() if value})
 
     @property
@@ -85,18 +95,45 @@ class HomeSelection:
         return found.order_by(latest, "-created_at") if self.order else found
 
 
-@dataclass(frozen=True, slots=True)
-class AgentRows:
-    """At most MAX_ROWS agents, each with how much it waits for; `left_out` more fit the selection."""
+Waiting = tuple[tuple[Agent, int], ...]
 
-    viewer: User
-    selection: HomeSelection
-    waiting: tuple[tuple[Agent, int], ...]
-    left_out: int
+
+@dataclass(frozen=True, slots=True)
+class AgentGroup:
+    """Agents with one folder or owner, which `title` names; without groups, all of them."""
+
+    title: str
+    waiting: Waiting
 
     @property
     def agents(self) -> list[Agent]:
         return [agent for agent, _ in self.waiting]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRows:
+    """At most MAX_ROWS agents, each with how much it waits for; `left_out` more fit the selection.
+
+    `actable` are the ids of those that the viewer may act on.
+    """
+
+    viewer: User
+    selection: HomeSelection
+    waiting: Waiting
+    left_out: int
+    actable: frozenset[UUID] = frozenset()
+
+    @property
+    def agents(self) -> list[Agent]:
+        return [agent for agent, _ in self.waiting]
+
+    @property
+    def groups(self) -> list[AgentGroup]:
+        """In the order of their first agents, so that what comes first without groups still does."""
+        found: dict[str, list[tuple[Agent, int]]] = {}
+        for agent, count in self.waiting:
+            found.setdefault(_title_of(agent, self.selection.group), []).append((agent, count))
+        return [AgentGroup(title, tuple(waiting)) for title, waiting in found.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +149,7 @@ class Asked:
 
 
 def find_rows(user: User, selection: HomeSelection) -> AgentRows:
-    """At most three queries."""
+    """At most four queries."""
     found = selection.agents(user)
     rows = list(found[: MAX_ROWS + 1])
     left_out = found.count() - MAX_ROWS if len(rows) > MAX_ROWS else 0
@@ -122,7 +159,24 @@ def find_rows(user: User, selection: HomeSelection) -> AgentRows:
     if not selection.order:
         shown.sort(key=lambda agent: agent.pk not in counts)
     waiting = tuple((agent, counts.get(agent.pk, 0)) for agent in shown)
-    return AgentRows(user, selection, waiting, left_out)
+    return AgentRows(user, selection, waiting, left_out, _actable(user, shown))
+
+
+def _actable(user: User, agents: Sequence[Agent]) -> frozenset[UUID]:
+    """One query, if others' agents are among them."""
+    own = {agent.pk for agent in agents if agent.owner_id == user.pk}
+    others = {agent.pk for agent in agents} - own
+    shared = Agent.objects.actable_by(user).filter(pk__in=others).values_list("pk", flat=True)
+    return frozenset(own.union(shared if others else ()))
+
+
+def _title_of(agent: Agent, group: str) -> str:
+    match group:
+        case Grouping.WORKSPACE:
+            return agent.workspace
+        case Grouping.OWNER:
+            return agent.owner.username
+    return ""
 
 
 def find_asked(user: User) -> Asked:

@@ -5,6 +5,7 @@ from agents.views import (
     account,
     agents,
     approvals,
+    bulk,
     composer,
     config,
     exports,
@@ -27,6 +28,7 @@ register_converter(FileFormat, "file_format")
 urlpatterns = [
     path("", agents.agent_list, name="agent_list"),
     path("agents/new/", agents.agent_launch, name="agent_launch"),
+    path("agents/stop/", bulk.agents_stop, name="agents_stop"),
     path("agents/<uuid:agent_id>/", transcript.agent_detail, name="agent_detail"),
     path("agents/<uuid:agent_id>/events/", transcript.agent_events, name="agent_events"),
     path("agents/<uuid:agent_id>/prompts/", composer.agent_send, name="agent_send"),

@@ -9,7 +9,7 @@ from agents.defaults import launch_defaults
 from agents.errors import AgentError
 from agents.forms import LaunchForm
 from agents.fragments import queue_context
-from agents.home import HomeSelection, Order, State, find_asked, find_rows
+from agents.home import Grouping, HomeSelection, Order, State, find_asked, find_rows
 from agents.models import Agent
 from agents.views.answers import Request, agent_action, get_own_agent, signed_in
 from agents.views.workspaces import browse
@@ -23,6 +23,7 @@ def agent_list(request: Request) -> HttpResponse:
         "rows": find_rows(request.user, selection),
         "states": State.choices,
         "orders": Order.choices,
+        "groupings": Grouping.choices,
     }
     return render(request, "agents/agent_list.html", context)
 

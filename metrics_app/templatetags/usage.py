@@ -80,3 +80,10 @@ def agent_cost_value(agent_id: UUID, costs: Mapping[UUID, UsageTotals]) -> str:
     """An agent's cost out of `costs_of`, as text."""
     totals = costs.get(agent_id)
     return NO_CALLS if totals is None or not totals.calls else cost_text(totals)
+
+
+@register.simple_tag
+def cost_of_all(agents: Iterable[Agent], costs: Mapping[UUID, UsageTotals]) -> str:
+    """What agents cost together, out of `costs_of`, as text."""
+    totals = sum((costs[agent.pk] for agent in agents if agent.pk in costs), UsageTotals())
+    return cost_text(totals) if totals.calls else NO_CALLS

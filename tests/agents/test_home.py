@@ -144,3 +144,35 @@ def test_page_costs_the_same_for_many(alice, django_assert_num_queries):
         ask(alice, name=f"a{number}")
     with django_assert_num_queries(6):
         client.get("/")
+
+
+@pytest.mark.parametrize(
+    ("group", "titles"),
+    [("", [""]), ("workspace", ["/srv/b", "/srv/a"]), ("owner", ["alice", "bob"]), ("x", [""])],
+)
+def test_groups_stand_where_their_first_agent_would(alice, bob, group, titles):
+    services.share_agent(make_agent(bob, name="3", workspace="/srv/a"), alice, "view", by=bob)
+    make_agent(alice, name="2", workspace="/srv/a")
+    make_agent(alice, name="1", workspace="/srv/b")
+    selection = HomeSelection.from_query({"group": group, "order": "name"})
+    found = find_rows(alice, selection).groups
+    assert [one.title for one in found] == titles
+    assert sum(len(one.agents) for one in found) == 3
+
+
+def test_groups_keep_to_what_is_searched_and_to_the_socket(alice):
+    make_agent(alice, name="needle", workspace="/srv/a")
+    make_agent(alice, name="other", workspace="/srv/b")
+    page = page_of(alice, "?q=needle&group=workspace")
+    assert "<h2>/srv/a</h2>" in page
+    assert "/srv/b" not in page
+    assert 'ws-connect="/ws/pages/agents/?q=needle&amp;group=workspace"' in page
+
+
+def test_groups_cost_no_query_more(alice, django_assert_max_num_queries):
+    client = Client()
+    client.force_login(alice)
+    for number in range(9):
+        make_agent(alice, workspace=f"/srv/{number}")
+    with django_assert_max_num_queries(6):
+        client.get("/?group=owner")

@@ -1,5 +1,7 @@
 """Two people and one agent: shared to look at, to act on, and withdrawn again."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.browser.visitor import PHONE, AgentPage
@@ -32,6 +34,7 @@ def test_shared_agent_is_watched_then_answered_then_lost(launch, visitor):
     bobs.page.reload()
     bobs.decide("Allow once")
     agent.expect_said("allowed by bob")
+    expect(bobs.transcript.locator(".turn-cost")).to_have_text(re.compile(r"\$"), timeout=30_000)
 
     agent.page.get_by_role("link", name="Share…").click()
     agent.page.get_by_role("button", name="Withdraw from bob").click()

@@ -30,5 +30,11 @@
     askLater();
   }).observe(transcript, { childList: true });
 
+  // An agent that may not be watched any more tells nothing.
+  document.addEventListener("htmx:wsClose", ({ detail }) => {
+    if (![4403, 4404].includes(detail.event.code)) return;
+    clearTimeout(timer);
+    attempt = WAITS_MS.length;
+  });
   ask();
 })();
