@@ -9,6 +9,7 @@ from agents.models import (
     Agent,
     AgentSession,
     AgentShare,
+    AgentViewer,
     ApiToken,
     ApprovalRequest,
     ContainerInspection,
@@ -341,3 +342,9 @@ class EventTextAdmin(ReadOnlyAdmin):
     @admin.display
     def start(self, text: EventText) -> str:
         return cut(text.text)
+
+
+@admin.register(AgentViewer)
+class AgentViewerAdmin(ReadOnlyAdmin):
+    list_display = ("agent", "user", "seen_at")
+    list_select_related = ("agent", "user")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from contextlib import suppress
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -13,6 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import QueryDict
+from django.utils import timezone
 
 from agents import fragments
 from agents.doorbells import AgentChanged, agent_group, owner_group
@@ -20,6 +22,7 @@ from agents.feed import AgentFeed, Update, read_update_async
 from agents.home import Asked, HomeSelection, find_asked, find_rows
 from agents.models import Agent
 from agents.outages import DATABASE_IS_AWAY, outages
+from agents.services.presence import forget_viewer, note_viewer
 from agents.tokens import user_of_authorization
 
 NOT_FOUND = 4404
@@ -74,8 +77,14 @@ class AgentConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _may_watch(self) -> bool:
         """Is the user still signed in, enabled, and shown this agent?"""
         self._checked_at = time.monotonic()
-        agents = Agent.objects.visible_to(await self.get_user())
-        return await agents.filter(pk=self.agent_id).aexists()
+        user = await self.get_user()
+        may_watch = await Agent.objects.visible_to(user).filter(pk=self.agent_id).aexists()
+        if may_watch and isinstance(user, User):
+            await self.note_presence(user)
+        return may_watch
+
+    async def note_presence(self, user: User) -> None:
+        """Called every CHECK_EVERY_SECONDS; programs are not told of as people."""
 
     async def agent_gone(self) -> None:
         await self.close(NOT_FOUND)
@@ -117,6 +126,17 @@ class AgentPageConsumer(AgentConsumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._shown: dict[str, str] = {}
+        self._present: User | None = None
+
+    async def note_presence(self, user: User) -> None:
+        await database_sync_to_async(note_viewer)(self.agent_id, user, timezone.now())
+        self._present = user
+
+    async def disconnect(self, code: int) -> None:
+        await super().disconnect(code)
+        if self._present is not None:
+            with suppress(*DATABASE_IS_AWAY):
+                await database_sync_to_async(forget_viewer)(self.agent_id, self._present)
 
     async def send_update(self, update: Update) -> None:
         parts = {**update.regions, "live": fragments.render_live(update.live_text)}

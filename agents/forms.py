@@ -82,13 +82,9 @@ class ScreenshotForm(forms.Form):
     )
 
 
-class SearchForm(forms.Form):
-    q = forms.CharField(
-        required=False,
-        max_length=200,
-        label="Words",
-        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
-    )
+class OfAnAgentForm(forms.Form):
+    """What is asked of all agents that the user sees, or of one."""
+
     agent = forms.ModelChoiceField(Agent.objects.none(), required=False, empty_label="all")
 
     def __init__(self, data: Mapping[str, Any], *, user: User) -> None:
@@ -96,6 +92,25 @@ class SearchForm(forms.Form):
         field = self.fields["agent"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 (for the type checker)
         field.queryset = Agent.objects.visible_to(user).order_by("name", "-created_at")
+
+
+class AuditForm(OfAnAgentForm):
+    person = forms.CharField(
+        required=False, max_length=150, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    kind = forms.ChoiceField(
+        required=False,
+        choices=[("", "all"), ("allowed", "allowed"), ("denied", "denied"), ("prompt", "prompts")],
+    )
+
+
+class SearchForm(OfAnAgentForm):
+    q = forms.CharField(
+        required=False,
+        max_length=200,
+        label="Words",
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Prefetch
 from django.template.loader import get_template
+from django.utils import timezone
 from django.utils.html import format_html_join
 
 from agents.approval_cards import make_card
@@ -29,6 +30,7 @@ from agents.models import (
     SessionEvent,
 )
 from agents.rows import Call, Part, Result, call_id, parts_of
+from agents.services.presence import names_of_viewers
 from agents.site_settings import current
 
 WAITING = (Delivery.QUEUED, Delivery.SENT, Delivery.RECEIVED)
@@ -43,6 +45,7 @@ REGION_TEMPLATES = {
     "agent-mode": "agents/_mode.html",
     "agent-cost": "agents/_cost.html",
     "agent-context": "agents/_context.html",
+    "agent-viewers": "agents/_viewers.html",
 }
 
 
@@ -98,7 +101,7 @@ def render_live(text: str) -> str:
 
 
 def render_regions(agent: Agent, *, oob: bool = False) -> dict[str, str]:
-    """The parts of the agent's page that are replaced whole, by element id. Four queries."""
+    """The parts of the agent's page that are replaced whole, by element id. At most five queries."""
     context = region_context(agent) | {"oob": oob}
     return {key: get_template(name).render(context) for key, name in REGION_TEMPLATES.items()}
 
@@ -123,6 +126,7 @@ def region_context(agent: Agent) -> dict[str, object]:
         "agent": agent,
         "cards": [make_card(approval) for approval in _pending(agent)],
         "prompts": list(_on_their_way(agent)),
+        "viewers": names_of_viewers(agent, timezone.now()),
         "models": current("CAM_MODELS"),
         "edit_modes": EditMode.choices,
         "efforts": Effort.choices,

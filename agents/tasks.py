@@ -17,6 +17,7 @@ from agents.models import Agent, AgentSession, Status, WorkspaceRoot
 from agents.policies import remove_policy, socket_dir, write_policy
 from agents.services import end_session
 from agents.services.inspections import record_inspection
+from agents.services.presence import forget_gone
 from agents.services.queue import enqueue
 from agents.services.screenshots import forget_unsent
 from agents.workspaces import WorkspaceError, confine_folder
@@ -211,5 +212,7 @@ def forget_notifications() -> None:
 
 
 @shared_task
-def forget_unsent_screenshots() -> None:
+def forget_leftovers() -> None:
+    """Pictures that were never sent, and viewers whose sockets ended without a word."""
     forget_unsent(timezone.now())
+    forget_gone(timezone.now())

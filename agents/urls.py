@@ -5,6 +5,7 @@ from agents.views import (
     account,
     agents,
     approvals,
+    audit,
     bulk,
     composer,
     config,
@@ -62,6 +63,7 @@ urlpatterns = [
         transcript.event_image,
         name="event_image",
     ),
+    path("audit/", audit.audit_home, name="audit_home"),
     path("search/", transcript.line_search, name="line_search"),
     path(
         "agents/<uuid:agent_id>/approvals/<int:approval_id>/",

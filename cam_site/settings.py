@@ -263,8 +263,8 @@ CELERY_BEAT_SCHEDULE = {
         "task": "agents.tasks.forget_notifications",
         "schedule": crontab(minute=25),
     },
-    "forget-unsent-screenshots": {
-        "task": "agents.tasks.forget_unsent_screenshots",
+    "forget-leftovers": {
+        "task": "agents.tasks.forget_leftovers",
         "schedule": crontab(minute=35),
     },
     "send-due-mails": {"task": "metrics_app.tasks.send_due_mails", "schedule": 60.0},

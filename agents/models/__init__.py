@@ -14,6 +14,7 @@ from agents.models.notification import (
     Webhook,
 )
 from agents.models.outbox import ControlRequest, Delivery, Prompt
+from agents.models.presence import AgentViewer
 from agents.models.share import AgentShare, Level
 from agents.models.token import ApiToken
 from agents.models.workspace import WorkspaceRoot
@@ -22,6 +23,7 @@ __all__ = [
     "Agent",
     "AgentSession",
     "AgentShare",
+    "AgentViewer",
     "ApiToken",
     "ApprovalRequest",
     "Channel",

@@ -9,6 +9,7 @@ from django.utils import timezone
 from agents.models import (
     Agent,
     AgentSession,
+    AgentViewer,
     ApiToken,
     ApprovalRequest,
     ContainerInspection,
@@ -27,7 +28,7 @@ from tests.agents.factories import make_event, make_inspection
 
 OWNED_BY_AGENT = [
     *(Agent, AgentSession, ApprovalRequest, ContainerInspection, EventImage, EventText, Prompt),
-    *(Screenshot, SessionEvent),
+    *(Screenshot, SessionEvent, AgentViewer),
 ]
 OWNED = [*OWNED_BY_AGENT, ApiToken, Notification, PushSubscription, Webhook, Dispatch]
 
@@ -40,6 +41,7 @@ def rows(alice, agent, session, approval):
     EventImage.objects.create(event=event, agent=agent, number=0, data=b"")
     Screenshot.objects.create(agent=agent, author=alice, width=1, height=1, data=b"")
     make_inspection(session)
+    AgentViewer.objects.create(agent=agent, user=alice, seen_at=timezone.now())
     Prompt.objects.create(agent=agent, author=alice, text="Hello")
     token = ApiToken(user=alice, name="laptop")
     token.set_secret()

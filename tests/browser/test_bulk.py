@@ -9,8 +9,8 @@ from tests.browser.visitor import PHONE
 
 
 @pytest.fixture
-def two(alice_client, stack):
-    folder = stack.workspace("bulk")
+def two(alice_client, stack, request):
+    folder = stack.workspace(request.node.name.removeprefix("test_"))
     found = [alice_client.launch(folder, name=name) for name in ("first", "second")]
     for agent_id in found:
         alice_client.wait_for_status(agent_id, "idle")

@@ -46,3 +46,14 @@ def test_sharing_fits_a_phone(launch, visitor):
     agent = launch()
     page = visitor.open(f"/agents/{agent.id}/sharing/", viewport=PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+def test_two_who_look_know_of_each_other(launch, visitor):
+    agent = launch()
+    share(agent.page, "bob", "may look")
+    agent.page.goto(f"/agents/{agent.id}/")
+    bobs = visitor.open(f"/agents/{agent.id}/", username="bob")
+    expect(bobs.locator("#agent-viewers")).to_have_text("Also here: alice", timeout=15_000)
+    expect(agent.page.locator("#agent-viewers")).to_have_text("Also here: bob", timeout=15_000)
+    bobs.close()
+    expect(agent.page.locator("#agent-viewers")).to_have_text("", timeout=15_000)
