@@ -94,6 +94,7 @@ CAM_MODELS = read(
 CAM_MAX_AGENTS_PER_USER = read(
     "CAM_MAX_AGENTS_PER_USER", env.integer(at_least=1, at_most=10_000), "20"
 )
+CAM_DRAINING = read("CAM_DRAINING", env.boolean, "false")
 
 # The model API and the gateway
 ANTHROPIC_API_KEY = read("ANTHROPIC_API_KEY", env.secret, "")
@@ -377,6 +378,11 @@ CAM_CHANGEABLE = {
         "Running agents a user",
         "How many agents a user may have running at once.",
         env.integer(at_least=1, at_most=10_000),
+    ),
+    "CAM_DRAINING": (
+        "Drain the site",
+        "true starts no agent any more, before an upgrade say; running ones go on to their end.",
+        env.boolean,
     ),
     "CAM_EGRESS_HOSTS": (
         "Hosts that agents reach",

@@ -2,6 +2,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from metrics_app.models import (
     Budget,
@@ -194,10 +195,18 @@ class CostMailPreferenceAdmin(ModelAdmin):
 class BudgetAdmin(ReadOnlyAdmin):
     """Changed on the pages of costs, where each change is logged and told to the gateway."""
 
-    list_display = ["__str__", "scope", "user", "workspace", "period", "limit_usd", "is_active"]
+    list_display = [
+        *("__str__", "scope", "user", "workspace", "period", "limit_usd", "is_active", "raise_it"),
+    ]
     list_filter = ["scope", "period", "is_active"]
     list_select_related = ["user"]
     search_fields = ["user__username", "workspace", "note"]
+
+    @admin.display(description="raise")
+    def raise_it(self, budget: Budget) -> str:
+        return format_html(
+            '<a href="{}#top-up-heading">Top up or raise…</a>', budget.get_absolute_url()
+        )
 
 
 @admin.register(BudgetTopUp)

@@ -151,6 +151,11 @@ def end_session(session: AgentSession, *, exit_code: int | None, reason: str, fa
 
 
 def _check_limit(owner: User) -> None:
+    if current("CAM_DRAINING"):
+        raise LimitReached(
+            "The site is being drained: nothing starts until an administrator ends that. "
+            "Running agents go on."
+        )
     User.objects.select_for_update().get(pk=owner.pk)  # two launches at once take turns
     running = Agent.objects.owned_by(owner).filter(status__in=LIVE_STATUSES).count()
     if running >= current("CAM_MAX_AGENTS_PER_USER"):

@@ -4,7 +4,14 @@ from kombu.exceptions import OperationalError
 from agents.doorbells import notice_group
 from agents.errors import AlreadyRunning, InvalidRequest, LimitReached, NotRunning, WorkspaceProblem
 from agents.models import Agent, Decision, Delivery, EditMode, LiveText, Prompt, Status
-from agents.services import delete_agent, end_session, launch_agent, resume_agent, stop_agent
+from agents.services import (
+    delete_agent,
+    end_session,
+    launch_agent,
+    resume_agent,
+    send_prompt,
+    stop_agent,
+)
 from tests.agents.factories import make_agent, make_approval, make_session
 
 MODEL = "claude-sonnet-5-5"
@@ -351,3 +358,15 @@ def test_end_rings_after_the_commit_only(session, rung, on_commit, everyone):
         end(session)
         assert rung == []
     assert set(rung) == everyone(session.agent) | {notice_group(session.agent.owner_id)}
+
+
+def test_drained_site_starts_nothing_and_lets_running_agents_go_on(
+    agent, stopped_agent, alice, workspace, settings
+):
+    settings.CAM_DRAINING = True
+    with pytest.raises(LimitReached, match="drained"):
+        launch_agent(owner=alice, workspace=str(workspace))
+    with pytest.raises(LimitReached, match="drained"):
+        resume_agent(stopped_agent)
+    send_prompt(agent, author=alice, text="go on")
+    assert agent.prompts.count() == 1
