@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from agents.highlighting import highlight_lines, language_of
-from agents.rendering import Span, plain
+from agents.rendering import Span, plain, plain_line
 
 MAX_DIFF_LINES = 400
 MAX_LINE_CHARACTERS = 500
@@ -154,7 +154,7 @@ def _patch_lines(hunk: Mapping[str, Any]) -> list[Line]:
 def _line(kind: Kind, text: str, old: int | None = None, new: int | None = None) -> Line:
     if len(text) > MAX_LINE_CHARACTERS:
         text = f"{text[:MAX_LINE_CHARACTERS]}… {len(text) - MAX_LINE_CHARACTERS} more characters"
-    return Line(kind, plain(text), old, new)
+    return Line(kind, plain_line(text), old, new)
 
 
 def _coloured(hunk: Sequence[Line], path: str) -> tuple[Line, ...]:

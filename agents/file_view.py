@@ -6,13 +6,15 @@ from typing import Literal
 
 from agents.highlighting import Line, highlight_lines
 from agents.images import media_type_of
+from agents.rendering import MAX_MARKDOWN_CHARACTERS
 
 MAX_TEXT_BYTES = 256 * 1024
+MAX_PICTURE_BYTES = 20 * 1024 * 1024
 MAX_LINES = 5_000
 MAX_LINE_CHARACTERS = 2_000
 MARKDOWN = (".md", ".markdown")
 
-Kind = Literal["text", "markdown", "picture", "binary", "empty"]
+Kind = Literal["text", "markdown", "picture", "large-picture", "binary", "empty"]
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,13 @@ def view_file(path: str, head: bytes, size_bytes: int, *, as_source: bool = Fals
     if not head:
         return FileView("empty")
     if media_type_of(head):
-        return FileView("picture")
+        return FileView("picture" if size_bytes <= MAX_PICTURE_BYTES else "large-picture")
     text = _decode(head, is_all=len(head) >= size_bytes)
     if text is None:
         return FileView("binary")
     if path.lower().endswith(MARKDOWN) and not as_source:
-        return FileView("markdown", markdown=text, is_cut=len(head) < size_bytes)
+        is_cut = len(head) < size_bytes or len(text) > MAX_MARKDOWN_CHARACTERS
+        return FileView("markdown", markdown=text, is_cut=is_cut)
     lines = text.removesuffix("\n").split("\n")
     shown = [_cut(line) for line in lines[:MAX_LINES]]
     is_cut = len(head) < size_bytes or len(lines) > MAX_LINES

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
 
-from agents.rendering import LANGUAGES, SLOW_TO_HIGHLIGHT, Span, plain
+from agents.rendering import LANGUAGES, SLOW_TO_HIGHLIGHT, Span, plain_line
 
 MAX_CHARACTERS = 100_000
 # A piece is coloured on its own, so that time grows with the text and not with its square.
@@ -45,11 +45,16 @@ def highlight_lines(lines: Sequence[str], path: str) -> list[Line]:
 
     Hidden characters are spelled out.
     """
-    shown = [plain(line) for line in lines]
+    shown = [plain_line(line) for line in lines]
     language = language_of(path)
     if language is None or _is_slow(shown):
         return [(Span(line),) for line in shown]
-    return [line for piece in _pieces(shown) for line in _highlight(piece, language)]
+    coloured = [line for piece in _pieces(shown) for line in _highlight(piece, language)]
+    # What a person answers must be what is there, whatever a lexer makes of it.
+    return [
+        spans if "".join(span.text for span in spans) == text else (Span(text),)
+        for spans, text in zip(coloured, shown, strict=True)
+    ]
 
 
 def _is_slow(lines: Sequence[str]) -> bool:

@@ -77,6 +77,11 @@ def make_visible(text: str) -> str:
     return HIDDEN.sub(lambda match: f"⟨U+{ord(match.group()):04X}⟩", text)
 
 
+def plain_line(line: str) -> str:
+    """A line of a file, all of it: nothing is left out, and line ends within it are spelled out too."""
+    return make_visible(line.removesuffix("\r")).replace("\n", "⟨U+000A⟩")
+
+
 def plain(text: str) -> str:
     """Without terminal sequences, line ends made one kind, hidden characters spelled out."""
     return make_visible(ESCAPE.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header, urlencode
 from django.views.decorators.http import require_GET, require_safe
 
-from agents.file_view import MAX_TEXT_BYTES, view_file
+from agents.file_view import MAX_PICTURE_BYTES, MAX_TEXT_BYTES, view_file
 from agents.forms import FolderForm
 from agents.images import media_type_of
 from agents.models import Agent, WorkspaceRoot
@@ -22,7 +22,6 @@ from agents.views.answers import Request, signed_in
 from agents.views.transcript import picture_response
 from agents.workspaces import Listing, WorkspaceError, list_folder, moment_of, open_file
 
-MAX_PICTURE_BYTES = 20 * 1024 * 1024
 CHUNK_BYTES = 256 * 1024
 MAX_AGENTS_SHOWN = 50
 

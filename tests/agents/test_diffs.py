@@ -101,3 +101,27 @@ def test_hidden_characters_in_a_diff_are_spelled_out():
     diff = diff_of_request("Write", {"file_path": "a\u202e.py", "content": "x\u202ey"})
     assert lines_of(diff) == ["+x⟨U+202E⟩y"]
     assert diff.path == "a⟨U+202E⟩.py"
+
+
+@pytest.mark.parametrize("path", ["a.py", "a.txt"])
+def test_line_ends_of_windows_move_no_line_of_a_diff(path):
+    edit = {
+        "file_path": path,
+        "old_string": "a\r\nb\r\nc\r\n",
+        "new_string": "a\r\nd\r\nc\r\ne\r\n",
+    }
+    (hunk,) = diff_of_request("Edit", edit).hunks
+    shown = [
+        (line.kind, "".join(span.text for span in line.spans) or line.text) for line in hunk.lines
+    ]
+    assert shown == [("keep", "a"), ("delete", "b"), ("add", "d"), ("keep", "c"), ("add", "e")]
+
+
+@pytest.mark.parametrize("path", ["a.py", "a.txt"])
+@pytest.mark.parametrize("start", ["\r", "\x1b]", "\x1b[8m", "\x1b[2K"])
+def test_no_character_hides_the_rest_of_its_line_in_a_diff(path, start):
+    edit = {"file_path": path, "content": f"x = 1 #{start} evil()\nz"}
+    (hunk,) = diff_of_request("Write", edit).hunks
+    first, second = (line.text for line in hunk.lines)
+    assert first == f"x = 1 #⟨U+{ord(start[0]):04X}⟩{start[1:]} evil()"
+    assert second == "z"

@@ -37,6 +37,12 @@ def test_every_language_gives_back_the_lines_it_got(suffix):
     assert [text_of(line) for line in highlight_lines(lines, f"x{suffix}")] == lines
 
 
+@pytest.mark.parametrize("suffix", [".py", ".js", ".html", ".yaml", ".txt"])
+def test_returns_within_a_line_move_no_other_line(suffix):
+    found = highlight_lines(["a\r", "b\rB", "c\nC", "d"], f"x{suffix}")
+    assert [text_of(line) for line in found] == ["a", "b⟨U+000D⟩B", "c⟨U+000A⟩C", "d"]
+
+
 def test_words_have_their_classes():
     ((keyword, *_rest),) = highlight_lines(["def total(): pass"], "a.py")
     assert (keyword.text, keyword.classes) == ("def", "k")
