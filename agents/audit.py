@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -19,7 +19,6 @@ ENTRIES_A_PAGE = 100
 MAX_DETAIL_CHARACTERS = 500
 
 Kind = Literal["allowed", "denied", "prompt"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from agents.doorbells import AgentChanged, agent_group, owner_group
 from agents.feed import AgentFeed, Update, read_update_async
 from agents.home import Asked, HomeSelection, find_asked, find_rows
 from agents.models import Agent
+from agents.numbers import parse_seq
 from agents.outages import DATABASE_IS_AWAY, outages
 from agents.services.presence import forget_viewer, note_viewer
 from agents.tokens import user_of_authorization
@@ -266,7 +267,7 @@ class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 def _cursor(query_string: bytes) -> int | None:
     """The `after` of the URL, 0 without one, None where it is no sequence number."""
     text = parse_qs(query_string.decode("latin-1")).get("after", ["0"])[0]
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    return parse_seq(text)
 
 
 async def _user_of_session(scope: dict[str, Any]) -> User | AnonymousUser:

@@ -46,6 +46,11 @@ class Diff:
     left_out: int = 0
     note: str = ""
 
+    @property
+    def coloured_hunks(self) -> tuple[Hunk, ...]:
+        """For a page: colours take time, and whoever only reads the lines needs none."""
+        return tuple(Hunk(_coloured(hunk.lines, self.path)) for hunk in self.hunks)
+
 
 def diff_of_request(
     tool_name: str, tool_input: Mapping[str, Any], old_content: str | None = None
@@ -176,7 +181,7 @@ def _bounded(path: str, hunks: Sequence[Sequence[Line]], note: str = "") -> Diff
     room = MAX_DIFF_LINES
     for hunk in hunks:
         if room > 0:
-            kept.append(Hunk(_coloured(hunk[:room], path)))
+            kept.append(Hunk(tuple(hunk[:room])))
             room -= len(hunk)
     return Diff(
         path=plain(path)[:1000],

@@ -1,7 +1,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -118,12 +117,6 @@ class ChosenFolder:
     path: str = ""
     hidden: bool = False
     order: Order = "name"
-
-    @property
-    def encoded(self) -> str:
-        """All but the path, as a URL's query."""
-        order = {} if self.order == "name" else {"order": self.order}
-        return urlencode(order | ({"hidden": "on"} if self.hidden else {}))
 
 
 class FolderForm(forms.Form):

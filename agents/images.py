@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from agents.blocks import blocks_in, message_blocks
+
 MAX_IMAGES = 20
 SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -13,7 +15,6 @@ SIGNATURES = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
-MEDIA_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
 Json = dict[str, Any]
 
@@ -69,16 +70,11 @@ def image_block(media_type: str, data: bytes) -> Json:
 
 def _image_blocks(payload: Json) -> Iterator[Json]:
     """Those of the message and of its tools' results."""
-    message = payload.get("message")
-    for block in _blocks(message.get("content") if isinstance(message, dict) else None):
+    for block in message_blocks(payload):
         if block.get("type") == "image":
             yield block
         elif block.get("type") == "tool_result":
-            yield from (b for b in _blocks(block.get("content")) if b.get("type") == "image")
-
-
-def _blocks(content: object) -> list[Json]:
-    return [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
+            yield from (b for b in blocks_in(block.get("content")) if b.get("type") == "image")
 
 
 def _decode(source: object) -> bytes:

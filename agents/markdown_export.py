@@ -13,6 +13,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
+from agents.blocks import blocks_in, message_blocks
 from agents.rendering import plain
 
 BACKTICKS = re.compile(r"`+")
@@ -84,18 +85,8 @@ def blocks_of(kind: str, payload: object) -> list[Block]:
     return []
 
 
-def _content(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    message = payload.get("message")
-    content = message.get("content") if isinstance(message, Mapping) else None
-    if isinstance(content, str):
-        content = [{"type": "text", "text": content}]
-    for block in content if isinstance(content, list) else []:
-        if isinstance(block, Mapping):
-            yield block
-
-
 def _read_assistant(payload: Mapping[str, Any]) -> Iterator[Block]:
-    for block in _content(payload):
+    for block in message_blocks(payload):
         match block.get("type"):
             case "text" if _text(block, "text"):
                 yield Block(f"## Agent\n\n{quote(_text(block, 'text'))}")
@@ -109,7 +100,7 @@ def _read_assistant(payload: Mapping[str, Any]) -> Iterator[Block]:
 
 def _read_user(payload: Mapping[str, Any]) -> Iterator[Block]:
     is_prompt = payload.get("isReplay") is True
-    for block in _content(payload):
+    for block in message_blocks(payload):
         match block.get("type"):
             case "tool_result":
                 title = "Error" if block.get("is_error") is True else "Result"
@@ -131,9 +122,7 @@ def _flatten(content: object) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(
-        _text(part, "text") or f"[{part.get('type', 'block')}]"
-        for part in (content if isinstance(content, list) else [])
-        if isinstance(part, Mapping)
+        _text(part, "text") or f"[{part.get('type', 'block')}]" for part in blocks_in(content)
     )
 
 

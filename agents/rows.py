@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
+from agents.blocks import Block, blocks_in, message_blocks
 from agents.diffs import Diff, diff_of_result
 from agents.images import image_number
 from agents.questions import Answer, Question, parse_answers, parse_questions
@@ -106,17 +107,6 @@ def _with_note(text: str, limit: int) -> str:
     return f"{shown}\n… {left_out:,} more characters" if left_out else shown
 
 
-def _blocks(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The content blocks of a line's message; plain text counts as one text block."""
-    message = payload.get("message")
-    content = message.get("content") if isinstance(message, Mapping) else None
-    if isinstance(content, str):
-        content = [{"type": "text", "text": content}]
-    for block in content if isinstance(content, list) else []:
-        if isinstance(block, Mapping):
-            yield block
-
-
 def _text_part(shape: Shape, text: object, *, tone: Tone = "", title: str = "") -> Iterator[Part]:
     if isinstance(text, str) and text.strip():
         shown, left_out = cut(text, MAX_TEXT_CHARACTERS)
@@ -125,7 +115,7 @@ def _text_part(shape: Shape, text: object, *, tone: Tone = "", title: str = "") 
 
 def _read_assistant(payload: Mapping[str, Any]) -> Iterator[Part]:
     tone: Tone = "bad" if payload.get("is_api_error_message") is True else ""
-    for block in _blocks(payload):
+    for block in message_blocks(payload):
         match block.get("type"):
             case "text":
                 yield from _text_part("text", block.get("text"), tone=tone)
@@ -135,7 +125,7 @@ def _read_assistant(payload: Mapping[str, Any]) -> Iterator[Part]:
                 yield _tool_part(block)
 
 
-def _tool_part(block: Mapping[str, Any]) -> Part:
+def _tool_part(block: Block) -> Part:
     name, given = _one_line(str(block.get("name", "tool")))[:100], block.get("input")
     tool_use_id = call_id(block.get("id"))
     if todos := _parse_todos(name, given):
@@ -176,7 +166,7 @@ def _todo_state(status: object) -> Literal["pending", "in_progress", "completed"
 
 def _read_user(payload: Mapping[str, Any]) -> Iterator[Part]:
     is_prompt = payload.get("isReplay") is True
-    for block in _blocks(payload):
+    for block in message_blocks(payload):
         match block.get("type"):
             case "tool_result":
                 yield from _read_tool_result(block, payload.get("tool_use_result"))
@@ -186,14 +176,14 @@ def _read_user(payload: Mapping[str, Any]) -> Iterator[Part]:
                 yield _image_part(block)
 
 
-def _image_part(block: Mapping[str, Any], tool_use_id: str = "") -> Part:
+def _image_part(block: Block, tool_use_id: str = "") -> Part:
     number = image_number(block)
     if number is None:
         return Part("notice", "An image that cannot be shown.", tool_use_id=tool_use_id)
     return Part("image", image=number, tool_use_id=tool_use_id)
 
 
-def _read_tool_result(block: Mapping[str, Any], result: object) -> Iterator[Part]:
+def _read_tool_result(block: Block, result: object) -> Iterator[Part]:
     is_error = block.get("is_error") is True
     tool_use_id = call_id(block.get("tool_use_id"))
     if not is_error and (answers := parse_answers(result)):
@@ -210,13 +200,8 @@ def _read_tool_result(block: Mapping[str, Any], result: object) -> Iterator[Part
     yield from (_image_part(image, tool_use_id) for image in images)
 
 
-def _images_in(block: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    content = block.get("content")
-    return [
-        item
-        for item in (content if isinstance(content, list) else [])
-        if isinstance(item, Mapping) and item.get("type") == "image"
-    ]
+def _images_in(block: Block) -> list[Block]:
+    return [item for item in blocks_in(block.get("content")) if item.get("type") == "image"]
 
 
 def _flatten(content: object) -> str:
@@ -224,8 +209,8 @@ def _flatten(content: object) -> str:
         return content
     """All but the images, which are shown."""
     texts = []
-    for block in content if isinstance(content, list) else []:
-        if isinstance(block, Mapping) and block.get("type") != "image":
+    for block in blocks_in(content):
+        if block.get("type") != "image":
             text = block.get("text")
             texts.append(text if isinstance(text, str) else f"[{block.get('type', 'block')}]")
     return "\n".join(texts)

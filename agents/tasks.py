@@ -158,7 +158,7 @@ def _start_container(session: AgentSession) -> str:
 
 def _checked_workspace(agent: Agent) -> os.stat_result:
     """The folder's status, if it is still beneath one of the owner's roots and its owner can work in it."""
-    roots = [root.path for root in WorkspaceRoot.objects.visible_to(agent.owner)]
+    roots = WorkspaceRoot.objects.visible_to(agent.owner).paths()
     try:
         folder, status = confine_folder(agent.workspace, roots)
     except WorkspaceError as exc:

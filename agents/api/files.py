@@ -21,7 +21,7 @@ def list_roots(request: ApiRequest) -> dict[str, object]:
     summary="List a folder beneath one of your roots, folders first.",
 )
 def list_entries(request: ApiRequest, asked: Query[FolderQuery]) -> Listing:
-    roots = [root.path for root in WorkspaceRoot.objects.visible_to(request.auth)]
+    roots = WorkspaceRoot.objects.visible_to(request.auth).paths()
     try:
         return list_folder(asked.path, roots, show_hidden=asked.hidden, order=asked.order)
     except WorkspaceError as exc:

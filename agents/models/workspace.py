@@ -13,6 +13,9 @@ class WorkspaceRootQuerySet(models.QuerySet["WorkspaceRoot"]):
         reached = models.Q(users=user) | models.Q(groups__user=user)
         return self.filter(models.Q(for_everyone=True) | reached).distinct()
 
+    def paths(self) -> list[str]:
+        return list(self.values_list("path", flat=True))
+
 
 class WorkspaceRoot(models.Model):
     """A host directory that given users may browse and launch agents in."""

@@ -47,13 +47,12 @@ def launch_agent(
     check_model(model)
     check_edit_mode(edit_mode)
     check_prompt_length(prompt)
-    roots = [root.path for root in WorkspaceRoot.objects.visible_to(owner)]
     try:
-        folder = confine(workspace, roots)
+        folder = confine(workspace, WorkspaceRoot.objects.visible_to(owner).paths())
     except WorkspaceError as exc:
         raise WorkspaceProblem(str(exc)) from exc
     with transaction.atomic():
-        _check_limit(owner)
+        _check_may_start(owner)
         agent = Agent.objects.create(
             owner=owner,
             name=name.strip()[:100] or folder.rsplit("/", 1)[-1],
@@ -76,7 +75,7 @@ def resume_agent(agent: Agent) -> None:
     Raises AlreadyRunning or LimitReached.
     """
     with transaction.atomic():
-        _check_limit(agent.owner)
+        _check_may_start(agent.owner)
         changed = Agent.objects.filter(
             pk=agent.pk, status__in=ENDED_STATUSES, deleted_at__isnull=True
         ).update(status=Status.STARTING, status_reason="", node=settings.CAM_NODE_NAME)
@@ -150,7 +149,7 @@ def end_session(session: AgentSession, *, exit_code: int | None, reason: str, fa
     return True
 
 
-def _check_limit(owner: User) -> None:
+def _check_may_start(owner: User) -> None:
     if current("CAM_DRAINING"):
         raise LimitReached(
             "The site is being drained: nothing starts until an administrator ends that. "

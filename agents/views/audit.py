@@ -16,7 +16,5 @@ def audit_home(request: Request) -> HttpResponse:
     if form.is_valid():
         selection = AuditSelection(**form.cleaned_data)
         page = paginate_entries(request.user, selection).get_page(request.GET.get("page"))
-        query = request.GET.copy()
-        query.pop("page", None)
-        context |= {"page": page, "entries": read_entries(page), "query": query.urlencode()}
+        context |= {"page": page, "entries": read_entries(page)}
     return render(request, "agents/audit_home.html", context)

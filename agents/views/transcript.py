@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from agents.forms import SearchForm
 from agents.fragments import make_rows, region_context
 from agents.models import Agent, EventImage, LiveText, SessionEvent
+from agents.numbers import parse_seq
 from agents.search import search_lines
 from agents.services.sharing import may_act
 from agents.views.answers import Request, get_agent, signed_in
@@ -24,7 +25,7 @@ def agent_detail(request: Request, agent_id: UUID) -> HttpResponse:
     """The newest lines, live. A link to an older line, `?at=<seq>`, leads to the page that has it."""
     agent = get_agent(request, agent_id)
     events = _events_before(agent, None)
-    at, earlier = _sequence_number(request, "at"), events["earlier"]
+    at, earlier = parse_seq(request.GET.get("at", "")), events["earlier"]
     if at is not None and isinstance(earlier, int) and at < earlier:
         return redirect(f"{reverse('agent_events', args=[agent.pk])}?at={at}#event-{at}")
     live_text = LiveText.objects.filter(agent=agent).values_list("text", flat=True).first()
@@ -42,9 +43,8 @@ def agent_detail(request: Request, agent_id: UUID) -> HttpResponse:
 def agent_events(request: Request, agent_id: UUID) -> HttpResponse:
     """The rows before `?before=<seq>`, or those around `?at=<seq>`: for htmx to put in front, or a page."""
     agent = get_agent(request, agent_id)
-    at, before = _sequence_number(request, "at"), _sequence_number(request, "before")
-    if at is not None:
-        before = at + ROWS_AFTER_A_LINK
+    at = parse_seq(request.GET.get("at", ""))
+    before = parse_seq(request.GET.get("before", "")) if at is None else at + ROWS_AFTER_A_LINK
     context = {"agent": agent, "at": at} | _events_before(agent, before)
     template = "agents/_earlier_rows.html" if request.htmx else "agents/agent_events.html"
     return render(request, template, context)
@@ -78,11 +78,6 @@ def picture_response(media_type: str, data: bytes) -> HttpResponse:
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, max-age=86400, immutable"
     return response
-
-
-def _sequence_number(request: Request, name: str) -> int | None:
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _events_before(agent: Agent, before: int | None) -> dict[str, object]:

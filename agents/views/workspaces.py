@@ -51,10 +51,9 @@ def browse(user: User, path: str) -> dict[str, object]:
 @signed_in
 def workspace_home(request: Request) -> HttpResponse:
     """The folder at `?path=`, or the roots; what cannot be opened is a 404 that says why."""
-    form = FolderForm(request.GET)
-    chosen = form.chosen
+    chosen = FolderForm(request.GET).chosen
     roots = roots_of(request.user)
-    context: dict[str, object] = {"form": form, "chosen": chosen}
+    context: dict[str, object] = {"chosen": chosen}
     try:
         listing = list_folder(chosen.path, roots, show_hidden=chosen.hidden, order=chosen.order)
     except WorkspaceError as exc:
@@ -118,7 +117,7 @@ def workspace_download(request: Request) -> HttpResponseBase:
 
 
 def roots_of(user: User) -> list[str]:
-    return [root.path for root in WorkspaceRoot.objects.visible_to(user)]
+    return WorkspaceRoot.objects.visible_to(user).paths()
 
 
 def crumbs_of(listing: Listing, roots: list[str]) -> list[tuple[str, str]]:

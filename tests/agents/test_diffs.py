@@ -110,7 +110,7 @@ def test_line_ends_of_windows_move_no_line_of_a_diff(path):
         "old_string": "a\r\nb\r\nc\r\n",
         "new_string": "a\r\nd\r\nc\r\ne\r\n",
     }
-    (hunk,) = diff_of_request("Edit", edit).hunks
+    (hunk,) = diff_of_request("Edit", edit).coloured_hunks
     shown = [
         (line.kind, "".join(span.text for span in line.spans) or line.text) for line in hunk.lines
     ]
@@ -121,7 +121,14 @@ def test_line_ends_of_windows_move_no_line_of_a_diff(path):
 @pytest.mark.parametrize("start", ["\r", "\x1b]", "\x1b[8m", "\x1b[2K"])
 def test_no_character_hides_the_rest_of_its_line_in_a_diff(path, start):
     edit = {"file_path": path, "content": f"x = 1 #{start} evil()\nz"}
-    (hunk,) = diff_of_request("Write", edit).hunks
+    (hunk,) = diff_of_request("Write", edit).coloured_hunks
     first, second = (line.text for line in hunk.lines)
     assert first == f"x = 1 #⟨U+{ord(start[0]):04X}⟩{start[1:]} evil()"
     assert second == "z"
+
+
+def test_colours_are_made_for_pages_alone():
+    diff = diff_of_request("Write", {"file_path": "a.py", "content": "def total(): pass"})
+    assert [line.spans for hunk in diff.hunks for line in hunk.lines] == [()]
+    ((line,),) = [hunk.lines for hunk in diff.coloured_hunks]
+    assert (line.spans[0].text, line.spans[0].classes) == ("def", "k")

@@ -18,7 +18,7 @@
 
   // Without a secure connection there is no clipboard: the text is selected, to be copied by hand.
   const copy = async (element) => {
-    const lines = [...element.querySelectorAll(".line-text")].map((line) => line.textContent);
+    const lines = [...element.querySelectorAll(".line-text")].filter((line) => line.checkVisibility()).map((line) => line.textContent);
     const text = lines.length ? lines.join("\n") : element.innerText;
     try {
       await navigator.clipboard.writeText(text);
