@@ -1,6 +1,7 @@
 """What an edit would change, or has changed, as bounded hunks that a template can draw. Pure."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -14,6 +15,7 @@ MAX_COMPARED_LINES = 3000
 CONTEXT_LINES = 3
 
 Kind = Literal["add", "delete", "keep", "note"]
+HUNK = re.compile(r"@@ -(\d{1,9})(?:,\d{1,9})? \+(\d{1,9})(?:,\d{1,9})? @@")
 KINDS: Mapping[str, Kind] = {"+": "add", "-": "delete", " ": "keep", "\\": "note"}
 
 
@@ -79,8 +81,26 @@ def diff_of_result(result: object) -> Diff | None:
     path = str(result.get("filePath", ""))
     if not result["structuredPatch"] and result.get("type") == "create":
         return _compare(path, "", str(result.get("content", "")), numbered=True, note="new file")
-    hunks = [_patch_lines(hunk) for hunk in result["structuredPatch"] if isinstance(hunk, Mapping)]
+    hunks = [_result_lines(hunk) for hunk in result["structuredPatch"] if isinstance(hunk, Mapping)]
     return _bounded(path, [hunk for hunk in hunks if hunk])
+
+
+def diff_of_patch(path: str, patch: str) -> Diff:
+    """One file's part of what `git diff` writes; without hunks where there are no lines to show."""
+    note = ""
+    hunks: list[tuple[int, int, list[str]]] = []
+    for raw in patch.split("\n"):
+        if found := HUNK.match(raw):
+            hunks.append((int(found[1]), int(found[2]), []))
+        elif hunks and raw[:1] in KINDS:
+            hunks[-1][2].append(raw)
+        elif raw.startswith("Binary files "):
+            note = "binary"
+        elif raw.startswith(("new file", "deleted file")):
+            note = raw.partition(" mode")[0]
+        elif raw.startswith("new mode "):
+            note = f"mode {raw[9:15]}"
+    return _bounded(path, [_patch_lines(raws, old, new) for old, new, raws in hunks], note)
 
 
 def _path(tool_input: Mapping[str, Any]) -> str:
@@ -143,15 +163,20 @@ def _opcode_lines(
     return lines
 
 
-def _patch_lines(hunk: Mapping[str, Any]) -> list[Line]:
+def _result_lines(hunk: Mapping[str, Any]) -> list[Line]:
     old = hunk["oldStart"] if isinstance(hunk.get("oldStart"), int) else 1
     new = hunk["newStart"] if isinstance(hunk.get("newStart"), int) else 1
+    raws = hunk.get("lines")
+    return _patch_lines(map(str, raws) if isinstance(raws, list) else (), old, new)
+
+
+def _patch_lines(raws: Iterable[str], old: int, new: int) -> list[Line]:
+    """Lines with their signs; `old` and `new` are the numbers of the first."""
     lines: list[Line] = []
-    raw_lines = hunk.get("lines")
-    for raw in raw_lines if isinstance(raw_lines, list) else []:
-        kind = KINDS.get(str(raw)[:1], "note")
+    for raw in raws:
+        kind = KINDS.get(raw[:1], "note")
         in_old, in_new = kind in ("keep", "delete"), kind in ("keep", "add")
-        lines.append(_line(kind, str(raw)[1:], old if in_old else None, new if in_new else None))
+        lines.append(_line(kind, raw[1:], old if in_old else None, new if in_new else None))
         old, new = old + in_old, new + in_new
     return lines
 
