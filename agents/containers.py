@@ -1,12 +1,13 @@
 """The Docker verbs. Knows no Django: who calls brings the options and keeps the rows.
 
-Every verb blocks for at most TIMEOUT_SECONDS, but for `stop`, which adds its grace, and the frames
-of `follow_log`, which come when they come. What is already so counts as done.
+Every verb blocks for at most TIMEOUT_SECONDS, but for `stop` and `run`, which add their own, and the
+frames of `follow_log`, which come when they come. What is already so counts as done.
 """
 
 import functools
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ TIMEOUT_SECONDS = 30
 LABEL_AGENT = "cam.agent"
 LABEL_SESSION = "cam.session"
 LABEL_NODE = "cam.node"
+LABEL_COMMAND = "cam.command"
 BUILD_COMMAND = "agent_image/build"
 _FRAME_HEADER_BYTES = 8
 _STREAMS = {1: "stdout", 2: "stderr"}
@@ -61,6 +63,12 @@ class ContainerRefused(ContainerError):
     advice = "The Docker engine could not do it."
 
 
+class TookTooLong(ContainerError):
+    """A command did not end in its time, and was killed."""
+
+    advice = "It took too long, and was given up."
+
+
 @dataclass(frozen=True)
 class ContainerState:
     """What the engine says. Times are its RFC 3339 texts, None for never.
@@ -88,6 +96,13 @@ class ContainerSummary:
     agent_id: str
     session_number: int
     status: str
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
 
 
 @dataclass(frozen=True)
@@ -152,6 +167,42 @@ def create(options: dict[str, Any]) -> str:
 def start(container_id: str) -> None:
     with _errors():
         _client().api.start(container_id)
+
+
+def run(options: dict[str, Any], *, timeout_seconds: int) -> CommandResult:
+    """Create a container, start it, wait for its end and remove it, whatever happens.
+
+    Its log is read whole: the options bound it. Raises TookTooLong as well as what `create` raises.
+    """
+    container_id = create(options)
+    try:
+        start(container_id)
+        exit_code = _wait(container_id, timeout_seconds)
+        with _errors():
+            stdout, stderr = (
+                _client().api.logs(container_id, stdout=is_out, stderr=not is_out)
+                for is_out in (True, False)
+            )
+        return CommandResult(exit_code, stdout, stderr)
+    finally:
+        remove(container_id)
+
+
+def _wait(container_id: str, timeout_seconds: int) -> int:
+    with _errors():
+        try:
+            return int(_client().api.wait(container_id, timeout=timeout_seconds)["StatusCode"])
+        except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as exc:
+            raise TookTooLong("") from exc
+
+
+def remove_commands(node: str, *, older_than_seconds: int) -> None:
+    """Remove what `run` left behind where its process was killed."""
+    with _errors():
+        found = _client().api.containers(all=True, filters={"label": f"{LABEL_COMMAND}={node}"})
+    for item in found:
+        if item["Created"] < time.time() - older_than_seconds:
+            remove(item["Id"])
 
 
 def stop(container_id: str, *, timeout_seconds: int = 10) -> None:

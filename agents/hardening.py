@@ -17,6 +17,11 @@ GATEWAY_URL = "http://127.0.0.1:8080"
 CA_PATH = "/run/gateway-ca/ca.pem"
 TMP_SIZE_BYTES = GIBIBYTE
 OPEN_FILES_LIMIT = 16_384
+# What an image has itself, or an agent's container is given in these places.
+OWN_FOLDERS = (
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr"),
+    WORKSPACE_PATH,
+)
 
 # Goes before what the caller adds. The API key is none: the gateway puts the real one in.
 BASE_ENVIRONMENT = {
@@ -52,31 +57,56 @@ class HardeningError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContainerSpec:
-    """One session's container. Paths are the host's; `arguments` are the CLI's.
+class Confinement:
+    """How any container that touches a workspace is held."""
 
-    `managed_settings_dir` holds `managed-settings.json` as `managed_settings` gives it. The engine
-    mounts by name what an agent in a folder above may have replaced by a link since it was checked:
-    the entrypoint starts nothing in a folder that is not `workspace_identity`.
-    """
-
-    agent_id: str
-    session_number: int
     node: str
     image: str
-    arguments: tuple[str, ...]
-    workspace: str
     uid: int
     gid: int
-    gateway_socket_dir: str
-    gateway_ca_dir: str
-    managed_settings_dir: str
     seccomp_profile: str
     apparmor_profile: str = ""
     memory_bytes: int = 4 * GIBIBYTE
     cpus: float = 2.0
     pids: int = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSpec(Confinement):
+    """One session's container. Paths are the host's; `arguments` are the CLI's.
+
+    `managed_settings_dir` holds `managed-settings.json` as `managed_settings` gives it. `git_dir` is
+    that of the repository whose work tree the workspace is, where it is one of its own; it has the same
+    path inside, because the work tree names it. The engine mounts by name what an agent in a folder
+    above may have replaced by a link since it was checked: the entrypoint starts nothing in folders
+    that are not `workspace_identity` and `git_dir_identity`.
+    """
+
+    agent_id: str
+    session_number: int
+    arguments: tuple[str, ...]
+    workspace: str
+    gateway_socket_dir: str
+    gateway_ca_dir: str
+    managed_settings_dir: str
     workspace_identity: str = ""
+    git_dir: str = ""
+    git_dir_identity: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec(Confinement):
+    """One short run of a shell script on a folder, which has the same path inside as on the host.
+
+    It has no network, no home and no key.
+    """
+
+    name: str
+    script: str
+    arguments: tuple[str, ...]
+    folder: str
+    read_only: bool
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -92,15 +122,8 @@ def container_options(spec: ContainerSpec) -> dict[str, Any]:
     """Return the keyword arguments of docker-py's `containers.create`.
 
     What defends comes last, so that nothing put in front of it can weaken it.
-    Raises HardeningError for root and for a missing seccomp profile.
+    Raises HardeningError for root, a missing seccomp profile, and places that cannot be mounted.
     """
-    if spec.uid <= 0 or spec.gid <= 0:
-        raise HardeningError(
-            f"Agents never run as root (uid {spec.uid}, gid {spec.gid} asked for); "
-            "give the workspace to an ordinary user."
-        )
-    if not spec.seccomp_profile.strip():
-        raise HardeningError("The seccomp profile is empty; see CAM_AGENT_SECCOMP_PROFILE.")
     labels = {"cam.agent": spec.agent_id, "cam.node": spec.node}
     return {
         "image": spec.image,
@@ -111,6 +134,8 @@ def container_options(spec: ContainerSpec) -> dict[str, Any]:
             **spec.environment,
             **BASE_ENVIRONMENT,
             "CAM_WORKSPACE_IDENTITY": spec.workspace_identity,
+            "CAM_GIT_DIR": spec.git_dir,
+            "CAM_GIT_DIR_IDENTITY": spec.git_dir_identity,
         },
         "working_dir": WORKSPACE_PATH,
         # Without detach, docker-py sets stdin-once, and the first writer that leaves ends the CLI.
@@ -124,7 +149,31 @@ def container_options(spec: ContainerSpec) -> dict[str, Any]:
     }
 
 
-def _hardening(spec: ContainerSpec) -> dict[str, Any]:
+def command_options(spec: CommandSpec) -> dict[str, Any]:
+    """As `container_options`, for a script. Its container has another label: no session owns it."""
+    return {
+        "image": spec.image,
+        "entrypoint": ["sh", "-c", spec.script, "sh"],
+        "command": list(spec.arguments),
+        "name": spec.name,
+        "labels": {"cam.command": spec.node},
+        "environment": {**spec.environment, "HOME": "/tmp", "LANG": "C.UTF-8"},  # noqa: S108
+        "working_dir": "/",
+        "detach": True,
+        "log_config": {"type": "json-file", "config": {"max-size": "10m", "max-file": "1"}},
+        "mounts": [_bind_as_on_host(spec.folder, read_only=spec.read_only)],
+        **_hardening(spec),
+    }
+
+
+def _hardening(spec: Confinement) -> dict[str, Any]:
+    if spec.uid <= 0 or spec.gid <= 0:
+        raise HardeningError(
+            f"Agents never run as root (uid {spec.uid}, gid {spec.gid} asked for); "
+            "give the workspace to an ordinary user."
+        )
+    if not spec.seccomp_profile.strip():
+        raise HardeningError("The seccomp profile is empty; see CAM_AGENT_SECCOMP_PROFILE.")
     security_options = ["no-new-privileges:true", f"seccomp={spec.seccomp_profile}"]
     if spec.apparmor_profile:
         security_options.append(f"apparmor={spec.apparmor_profile}")
@@ -169,7 +218,17 @@ def _mounts(spec: ContainerSpec, labels: dict[str, str]) -> list[dict[str, Any]]
         _bind(spec.gateway_socket_dir, "/run/gateway", read_only=True),
         _bind(spec.gateway_ca_dir, "/run/gateway-ca", read_only=True),
         _bind(spec.managed_settings_dir, "/etc/claude-code", read_only=True),
+        *([_bind_as_on_host(spec.git_dir, read_only=False)] if spec.git_dir else []),
     ]
+
+
+def _bind_as_on_host(path: str, *, read_only: bool) -> dict[str, Any]:
+    """Raises HardeningError where the folder would hide what the container itself has there."""
+    if path == "/" or path.startswith(tuple(f"{folder}/" for folder in OWN_FOLDERS)):
+        raise HardeningError(
+            f"Git cannot be used on {path}: containers have folders of their own in that place."
+        )
+    return _bind(path, path, read_only=read_only)
 
 
 def _bind(source: str, target: str, *, read_only: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@ from agents.models.agent import Agent, AgentSession, EditMode, Effort, LiveText,
 from agents.models.approval import ApprovalRequest, Decision
 from agents.models.config import LaunchDefaults, OwnKey, SiteSetting, SiteSettingChange
 from agents.models.event import EventText, SessionEvent
+from agents.models.git import GitAction, GitJob, JobState, Worktree
 from agents.models.image import EventImage, Screenshot
 from agents.models.inspection import ContainerInspection
 from agents.models.notification import (
@@ -36,6 +37,9 @@ __all__ = [
     "Effort",
     "EventImage",
     "EventText",
+    "GitAction",
+    "GitJob",
+    "JobState",
     "Kind",
     "LaunchDefaults",
     "Level",
@@ -52,4 +56,5 @@ __all__ = [
     "Status",
     "Webhook",
     "WorkspaceRoot",
+    "Worktree",
 ]
