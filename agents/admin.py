@@ -16,6 +16,7 @@ from agents.models import (
     ControlRequest,
     Dispatch,
     EventImage,
+    GitJob,
     EventText,
     LaunchDefaults,
     LiveText,
@@ -30,6 +31,7 @@ from agents.models import (
     SiteSettingChange,
     Webhook,
     WorkspaceRoot,
+    Worktree,
 )
 from agents.services import stop_agent
 
@@ -348,3 +350,19 @@ class EventTextAdmin(ReadOnlyAdmin):
 class AgentViewerAdmin(ReadOnlyAdmin):
     list_display = ("agent", "user", "seen_at")
     list_select_related = ("agent", "user")
+
+
+@admin.register(Worktree)
+class WorktreeAdmin(ReadOnlyAdmin):
+    list_display = ("branch", "repository", "agent", "created_at", "removed_at")
+    list_filter = (("removed_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("agent",)
+    search_fields = ("branch", "repository")
+
+
+@admin.register(GitJob)
+class GitJobAdmin(ReadOnlyAdmin):
+    list_display = ("action", "folder", "user", "state", "created_at", "finished_at")
+    list_filter = ("action", "state")
+    list_select_related = ("user",)
+    exclude = ("output",)

@@ -6,12 +6,13 @@ from uuid import UUID
 from django import forms
 from django.contrib.auth.models import Group, User
 
-from agents.models import Agent, EditMode, Effort, Level
+from agents.git_tree import MAX_FILES
+from agents.models import Agent, EditMode, Effort, GitAction, Level
 from agents.questions import Question
 from agents.services.approvals import Scope
 from agents.services.checks import MAX_PROMPT_CHARACTERS
 from agents.site_settings import current
-from agents.workspaces import Order
+from agents.workspaces import MAX_PATH_CHARACTERS, Order, is_plain_name
 
 MAX_MESSAGE_CHARACTERS = 5_000
 MAX_ANSWER_CHARACTERS = 2_000
@@ -42,6 +43,12 @@ class LaunchForm(forms.Form):
     )
     name = forms.CharField(
         required=False, max_length=100, help_text="Left empty: the folder's name."
+    )
+    own_branch = forms.BooleanField(
+        required=False,
+        label="On a branch of its own",
+        help_text="For a git repository: the agent works in a work tree of its own, so that several "
+        "agents share the repository without treading on each other. You merge or discard it later.",
     )
 
     def __init__(self, data: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
@@ -132,6 +139,29 @@ class FolderForm(forms.Form):
         data = self.cleaned_data
         path = self.data.get("path", "")
         return ChosenFolder(path, bool(data.get("hidden")), data.get("order") or "name")
+
+
+class ManyPaths(forms.Field):
+    """Paths in a work tree, from a field that comes as often as there are any."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> list[str]:
+        found = [text for text in dict.fromkeys(value or ()) if text]
+        if len(found) > MAX_FILES:
+            raise forms.ValidationError(f"Choose at most {MAX_FILES} files.")
+        if any(len(path) > MAX_PATH_CHARACTERS or not is_plain_name(path) for path in found):
+            raise forms.ValidationError("A file has a name that cannot be chosen here.")
+        return found
+
+
+class GitForm(forms.Form):
+    """What git is to do in a folder."""
+
+    path = forms.CharField(max_length=MAX_PATH_CHARACTERS, strip=False)
+    action = forms.ChoiceField(choices=GitAction.choices)
+    chosen = ManyPaths(required=False)
+    message = forms.CharField(required=False, max_length=MAX_MESSAGE_CHARACTERS)
 
 
 class EffortForm(forms.Form):

@@ -36,8 +36,8 @@ def run_job(job_id: UUID | str) -> None:
         output, error = result.stdout, _words_of(result)
     except (AgentError, containers.ContainerError, hardening.HardeningError, OSError) as exc:
         error = str(exc)
-    if job.action == GitAction.REMOVE and not error:
-        Worktree.objects.filter(pk=job.worktree_id).update(removed_at=timezone.now())
+    if job.action == GitAction.REMOVE and job.worktree and not error:
+        Worktree.objects.filter(pk=job.worktree.pk).update(removed_at=timezone.now())
     GitJob.objects.filter(pk=job.pk).update(
         state=JobState.FAILED if error else JobState.DONE,
         output=output,

@@ -10,20 +10,22 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from agents import containers, delivery, hardening, security_card
+from agents import containers, delivery, git_runs, hardening, security_card
+from agents.checked_folder import check_folder, confinement
 from agents.doorbells import bridge_group, ring_on_commit
 from agents.errors import WorkspaceProblem
-from agents.models import Agent, AgentSession, Status, WorkspaceRoot
+from agents.models import Agent, AgentSession, Status, Worktree
 from agents.policies import remove_policy, socket_dir, write_policy
 from agents.services import end_session
+from agents.services.git import forget_jobs
 from agents.services.inspections import record_inspection
 from agents.services.presence import forget_gone
 from agents.services.queue import enqueue
 from agents.services.screenshots import forget_unsent
-from agents.workspaces import WorkspaceError, confine_folder
 
 GATEWAY_WAIT_SECONDS = 15
 STOP_GRACE_SECONDS = 10
+COMMAND_SECONDS = 600
 LOST_AFTER = timedelta(seconds=30)
 
 
@@ -115,16 +117,18 @@ def recover_lost_work() -> None:
 
 def _start_container(session: AgentSession) -> str:
     agent = session.agent
-    status = _checked_workspace(agent)
+    worktree = Worktree.objects.present().select_related("agent__owner").filter(agent=agent).first()
+    if worktree:
+        git_runs.make_worktree(worktree)
+    folder = check_folder(agent.owner, agent.workspace)
+    git_dir = check_folder(agent.owner, f"{worktree.repository}/.git") if worktree else None
     write_policy(agent)
     _wait_for_gateway(agent)
     _write_managed_settings()
-    uid, gid = hardening.workspace_user(status)
     spec = hardening.ContainerSpec(
         agent_id=str(agent.pk),
         session_number=session.number,
         node=agent.node,
-        image=settings.CAM_AGENT_IMAGE,
         arguments=hardening.claude_arguments(
             session_uuid=str(agent.claude_session_uuid),
             resume=agent.has_conversation,
@@ -133,17 +137,13 @@ def _start_container(session: AgentSession) -> str:
             plans_first=agent.plans_first,
         ),
         workspace=agent.workspace,
-        workspace_identity=hardening.workspace_identity(status),
-        uid=uid,
-        gid=gid,
+        workspace_identity=folder.identity,
+        git_dir=git_dir.path if git_dir else "",
+        git_dir_identity=git_dir.identity if git_dir else "",
         gateway_socket_dir=str(socket_dir(agent.pk)),
         gateway_ca_dir=str(settings.CAM_GATEWAY_PUBLIC_DIR),
         managed_settings_dir=str(settings.CAM_MANAGED_SETTINGS_DIR),
-        seccomp_profile=settings.CAM_AGENT_SECCOMP_PROFILE.read_text(),
-        apparmor_profile=settings.CAM_AGENT_APPARMOR_PROFILE,
-        memory_bytes=settings.CAM_AGENT_MEMORY_MB << 20,
-        cpus=settings.CAM_AGENT_CPUS,
-        pids=settings.CAM_AGENT_PIDS,
+        **confinement(folder),
     )
     options = hardening.container_options(spec)
     container_id = containers.create(options)
@@ -154,19 +154,6 @@ def _start_container(session: AgentSession) -> str:
         found=security_card.found_in(containers.inspect(container_id)),
     )
     return container_id
-
-
-def _checked_workspace(agent: Agent) -> os.stat_result:
-    """The folder's status, if it is still beneath one of the owner's roots and its owner can work in it."""
-    roots = WorkspaceRoot.objects.visible_to(agent.owner).paths()
-    try:
-        folder, status = confine_folder(agent.workspace, roots)
-    except WorkspaceError as exc:
-        raise WorkspaceProblem(str(exc)) from exc
-    problem = hardening.workspace_problem(folder, status)
-    if problem:
-        raise WorkspaceProblem(problem)
-    return status
 
 
 def _wait_for_gateway(agent: Agent) -> None:
@@ -213,6 +200,14 @@ def forget_notifications() -> None:
 
 @shared_task
 def forget_leftovers() -> None:
-    """Pictures that were never sent, and viewers whose sockets ended without a word."""
-    forget_unsent(timezone.now())
-    forget_gone(timezone.now())
+    """Pictures never sent, viewers whose sockets ended without a word, and what git said long ago."""
+    now = timezone.now()
+    forget_unsent(now)
+    forget_gone(now)
+    forget_jobs(now)
+    containers.remove_commands(settings.CAM_NODE_NAME, older_than_seconds=COMMAND_SECONDS)
+
+
+@shared_task
+def run_git_job(job_id: str) -> None:
+    git_runs.run_job(job_id)

@@ -50,6 +50,10 @@ class LaunchBody(Body):
     prompt: Text = Field(
         "", max_length=MAX_PROMPT_CHARACTERS, examples=["Make the failing test pass."]
     )
+    own_branch: bool = Field(
+        False,
+        description="Work in a work tree of its own, on a branch of its own of the repository.",
+    )
 
 
 class SendBody(Body):

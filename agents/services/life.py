@@ -16,15 +16,15 @@ from agents.models import (
     LiveText,
     Prompt,
     Status,
-    WorkspaceRoot,
+    Worktree,
 )
 from agents.models.agent import ENDED_STATUSES, LIVE_STATUSES
 from agents.services.bells import ring_everyone
 from agents.services.checks import check_edit_mode, check_model, check_prompt_length
+from agents.services.git import check_repository, confine_to_roots, plan_worktree
 from agents.services.notifications import end_need, tell_end
 from agents.services.queue import enqueue
 from agents.site_settings import current
-from agents.workspaces import WorkspaceError, confine
 
 
 def launch_agent(
@@ -35,11 +35,13 @@ def launch_agent(
     name: str = "",
     edit_mode: str = EditMode.ASK,
     prompt: str = "",
+    own_branch: bool = False,
     source: str = Prompt.Source.TYPED,
 ) -> Agent:
     """Create an agent on a folder beneath one of the owner's roots and start it.
 
-    Without a model it gets the owner's default, or the site's first.
+    Without a model it gets the owner's default, or the site's first. With `own_branch` it works in
+    a work tree of its own of the folder's repository.
 
     Raises WorkspaceProblem, LimitReached or InvalidRequest.
     """
@@ -47,10 +49,9 @@ def launch_agent(
     check_model(model)
     check_edit_mode(edit_mode)
     check_prompt_length(prompt)
-    try:
-        folder = confine(workspace, WorkspaceRoot.objects.visible_to(owner).paths())
-    except WorkspaceError as exc:
-        raise WorkspaceProblem(str(exc)) from exc
+    folder = confine_to_roots(owner, workspace)
+    if own_branch:
+        check_repository(owner, folder)
     with transaction.atomic():
         _check_may_start(owner)
         agent = Agent.objects.create(
@@ -63,6 +64,8 @@ def launch_agent(
             node=settings.CAM_NODE_NAME,
         )
         LiveText.objects.create(agent=agent)
+        if own_branch:
+            plan_worktree(agent, folder)
         if prompt.strip():
             Prompt.objects.create(agent=agent, author=owner, text=prompt, source=source)
         _open_session(agent)
@@ -72,8 +75,10 @@ def launch_agent(
 def resume_agent(agent: Agent) -> None:
     """Start a container that goes on with the agent's conversation.
 
-    Raises AlreadyRunning or LimitReached.
+    Raises AlreadyRunning, LimitReached, or WorkspaceProblem where its branch was discarded.
     """
+    if Worktree.objects.filter(agent=agent, removed_at__isnull=False).exists():
+        raise WorkspaceProblem("Its own branch was discarded, and its work tree with it.")
     with transaction.atomic():
         _check_may_start(agent.owner)
         changed = Agent.objects.filter(

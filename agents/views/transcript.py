@@ -33,6 +33,7 @@ def agent_detail(request: Request, agent_id: UUID) -> HttpResponse:
     context |= {
         "may_act": may_act(request.user, agent),
         "is_owner": agent.owner_id == request.user.pk,
+        "sees_folder": sees_folder(request.user, agent.workspace),
     }
     context["shares"] = agent.shares.select_related("user", "group")
     return render(request, "agents/agent_detail.html", context)
@@ -78,6 +79,15 @@ def picture_response(media_type: str, data: bytes) -> HttpResponse:
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, max-age=86400, immutable"
     return response
+
+
+def sees_folder(user: User, path: str) -> bool:
+    """Is the folder there, beneath one of the user's roots?"""
+    try:
+        confine_to_roots(user, path)
+    except WorkspaceProblem:
+        return False
+    return True
 
 
 def _events_before(agent: Agent, before: int | None) -> dict[str, object]:

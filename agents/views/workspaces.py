@@ -20,7 +20,7 @@ from agents.images import media_type_of
 from agents.models import Agent, WorkspaceRoot
 from agents.views.answers import Request, signed_in
 from agents.views.transcript import picture_response
-from agents.workspaces import Listing, WorkspaceError, list_folder, moment_of, open_file
+from agents.workspaces import WorkspaceError, list_folder, moment_of, open_file
 
 CHUNK_BYTES = 256 * 1024
 MAX_AGENTS_SHOWN = 50
@@ -62,7 +62,7 @@ def workspace_home(request: Request) -> HttpResponse:
     agents = Agent.objects.visible_to(request.user).filter(workspace=listing.path)
     context |= {
         "listing": listing,
-        "crumbs": crumbs_of(listing, roots),
+        "crumbs": crumbs_of(listing.path, roots) if listing.path else [],
         "agents": agents.select_related("owner")[:MAX_AGENTS_SHOWN],
     }
     return render(request, "agents/workspace_home.html", context)
@@ -120,11 +120,9 @@ def roots_of(user: User) -> list[str]:
     return WorkspaceRoot.objects.visible_to(user).paths()
 
 
-def crumbs_of(listing: Listing, roots: list[str]) -> list[tuple[str, str]]:
-    """Name and path of each folder from its root down; () for the list of roots."""
-    if not listing.path:
-        return []
-    path = PurePosixPath(listing.path)
+def crumbs_of(folder: str, roots: list[str]) -> list[tuple[str, str]]:
+    """Name and path of each folder from its root down."""
+    path = PurePosixPath(folder)
     tops = {os.path.realpath(root) for root in roots}
     above = [path, *path.parents]
     last = next((place for place, folder in enumerate(above) if str(folder) in tops), 0)
