@@ -2,16 +2,19 @@
 
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from agents.errors import WorkspaceProblem
 from agents.forms import SearchForm
 from agents.fragments import make_rows, region_context
 from agents.models import Agent, EventImage, LiveText, SessionEvent
 from agents.numbers import parse_seq
 from agents.search import search_lines
+from agents.services.git import confine_to_roots
 from agents.services.sharing import may_act
 from agents.views.answers import Request, get_agent, signed_in
 

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from agents import hardening
-from agents.hardening import ContainerSpec, HardeningError, container_options
+from agents.hardening import (
+    CommandSpec,
+    ContainerSpec,
+    HardeningError,
+    command_options,
+    container_options,
+)
 
 AGENT_ID = "6f1c1f2e-58a5-4a0e-9b1c-0d3f6f0f7a11"
 SPEC = ContainerSpec(
@@ -26,6 +32,23 @@ SPEC = ContainerSpec(
     managed_settings_dir="/srv/settings",
     seccomp_profile='{"defaultAction": "SCMP_ACT_ERRNO"}',
 )
+
+
+COMMAND = CommandSpec(
+    name="cam-git-1",
+    node="node-1",
+    image="cam-agent:latest",
+    script="true",
+    arguments=("look",),
+    folder="/srv/work",
+    read_only=True,
+    uid=1000,
+    gid=1001,
+    seccomp_profile='{"defaultAction": "SCMP_ACT_ERRNO"}',
+    environment={"HOME": "/srv/work", "CAM_FOLDER": "/srv/work"},
+)
+HELD = ("user", "privileged", "read_only", "cap_drop", "security_opt", "network_mode", "ipc_mode")
+BOUNDED = ("mem_limit", "memswap_limit", "nano_cpus", "pids_limit", "ulimits", "tmpfs")
 
 
 def status_of(*, uid=1000, gid=1000, mode=stat.S_IFDIR | 0o755):
@@ -70,6 +93,57 @@ def test_only_workspace_and_home_can_be_written():
         "/run/gateway-ca": "/srv/public",
         "/etc/claude-code": "/srv/settings",
     }
+
+
+def test_git_directory_of_a_work_tree_is_mounted_where_the_work_tree_says():
+    options = container_options(
+        replace(
+            SPEC, git_dir="/srv/shop/.git", git_dir_identity="1:2", environment={"CAM_GIT_DIR": ""}
+        )
+    )
+    assert options["mounts"][-1] == {
+        "Type": "bind",
+        "Source": "/srv/shop/.git",
+        "Target": "/srv/shop/.git",
+        "ReadOnly": False,
+    }
+    assert options["environment"]["CAM_GIT_DIR"] == "/srv/shop/.git"
+    assert options["environment"]["CAM_GIT_DIR_IDENTITY"] == "1:2"
+
+
+def test_command_is_held_as_an_agent_is():
+    agent, command = container_options(SPEC), command_options(COMMAND)
+    held = (*HELD, *BOUNDED)
+    assert {key: command[key] for key in held} == {key: agent[key] for key in held}
+
+
+def test_command_has_its_folder_and_nothing_else():
+    options = command_options(COMMAND)
+    assert options["mounts"] == [
+        {"Type": "bind", "Source": "/srv/work", "Target": "/srv/work", "ReadOnly": True}
+    ]
+    assert options["environment"] == {
+        "CAM_FOLDER": "/srv/work",
+        "HOME": "/tmp",
+        "LANG": "C.UTF-8",
+    }
+
+
+def test_command_of_no_session_is_not_taken_for_an_agents_container():
+    assert command_options(COMMAND)["labels"] == {"cam.command": "node-1"}
+
+
+@pytest.mark.parametrize("folder", ["/", "/etc/x", "/usr/src/shop", "/run/gateway", "/workspace/x"])
+def test_no_folder_hides_what_a_container_has_itself(folder):
+    with pytest.raises(HardeningError, match="folders of their own"):
+        command_options(replace(COMMAND, folder=folder))
+    with pytest.raises(HardeningError, match="folders of their own"):
+        container_options(replace(SPEC, git_dir=folder))
+
+
+def test_command_as_root_is_refused():
+    with pytest.raises(HardeningError, match="never run as root"):
+        command_options(replace(COMMAND, uid=0))
 
 
 def test_container_and_home_are_found_by_their_labels():
