@@ -61,8 +61,11 @@ def ran(job):
 # Asking
 
 
-def test_look_is_queued_for_a_worker(alice, repository, sent_tasks):
-    job = ask_git(alice, GitAction.LOOK, repository)
+def test_look_is_queued_for_a_worker(
+    alice, repository, sent_tasks, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        job = ask_git(alice, GitAction.LOOK, repository)
     assert (job.state, job.folder) == (JobState.QUEUED, repository)
     assert sent_tasks == [("agents.tasks.run_git_job", [str(job.pk)])]
 

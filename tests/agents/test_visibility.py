@@ -16,6 +16,7 @@ from agents.models import (
     Dispatch,
     EventImage,
     EventText,
+    GitJob,
     Notification,
     Prompt,
     PushSubscription,
@@ -23,6 +24,7 @@ from agents.models import (
     SessionEvent,
     Webhook,
     WorkspaceRoot,
+    Worktree,
 )
 from tests.agents.factories import make_event, make_inspection
 
@@ -30,7 +32,10 @@ OWNED_BY_AGENT = [
     *(Agent, AgentSession, ApprovalRequest, ContainerInspection, EventImage, EventText, Prompt),
     *(Screenshot, SessionEvent, AgentViewer),
 ]
-OWNED = [*OWNED_BY_AGENT, ApiToken, Notification, PushSubscription, Webhook, Dispatch]
+OWNED = [
+    *OWNED_BY_AGENT,
+    *(ApiToken, Notification, PushSubscription, Webhook, Dispatch, GitJob, Worktree),
+]
 
 
 @pytest.fixture
@@ -49,6 +54,10 @@ def rows(alice, agent, session, approval):
     Notification.objects.create(user=alice, agent=agent, kind="ended", occasion="1")
     PushSubscription.objects.create(user=alice)
     Webhook.objects.create(user=alice)
+    GitJob.objects.create(user=alice, action="look", folder="/srv/shop")
+    Worktree.objects.create(
+        agent=agent, repository="/srv/shop", path="/srv/shop/.cam/a", branch="a"
+    )
     Dispatch.objects.create(user=alice, channel="email", due_at=timezone.now())
 
 
