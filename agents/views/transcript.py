@@ -33,10 +33,11 @@ def agent_detail(request: Request, agent_id: UUID) -> HttpResponse:
         return redirect(f"{reverse('agent_events', args=[agent.pk])}?at={at}#event-{at}")
     live_text = LiveText.objects.filter(agent=agent).values_list("text", flat=True).first()
     context = region_context(agent) | events | {"live_text": live_text, "at": at}
+    is_owner = agent.owner_id == request.user.pk
     context |= {
         "may_act": may_act(request.user, agent),
-        "is_owner": agent.owner_id == request.user.pk,
-        "sees_folder": sees_folder(request.user, agent.workspace),
+        "is_owner": is_owner,
+        "sees_folder": is_owner or sees_folder(request.user, agent.workspace),
     }
     context["shares"] = agent.shares.select_related("user", "group")
     return render(request, "agents/agent_detail.html", context)

@@ -1,4 +1,4 @@
-"""Git in the real page: what an agent changed is committed, and its own branch merged and discarded."""
+"""Git in the real page: what was changed is committed or discarded, an agent's own branch merged."""
 
 import subprocess
 
@@ -14,7 +14,7 @@ FILES = {"hello.txt": "hello world\n", "cart.py": "def total():\n    return 1\n"
 @pytest.fixture
 def repository(stack, request):
     folder = stack.workspace(request.node.name.removeprefix("test_"), FILES)
-    config = ("-c", "user.name=Al", "-c", "user.email=al@example.com")
+    config = ("-c", "user.name=Al", "-c", "user.email=al@example.com", "-c", "safe.directory=*")
     for arguments in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-qm", "Begin")):
         subprocess.run(["git", *config, *arguments], cwd=folder, check=True)
     subprocess.run(["chown", "-R", f"{AGENT_UID}:{AGENT_UID}", folder], check=True)
@@ -42,13 +42,13 @@ def test_changes_are_seen_committed_and_discarded(visitor, repository, console):
     assert (repository / "hello.txt").read_text() == "hello world\n"
 
 
-def test_agent_works_on_a_branch_that_is_merged_and_discarded(visitor, repository, alice_client):
+def test_agent_works_on_a_branch_that_is_merged(visitor, repository, console):
     page = visitor.open(f"/agents/new/?path={repository}")
     page.get_by_label("What should it do?").fill("edit hello.txt")
     page.get_by_label("On a branch of its own").check()
     page.get_by_role("button", name="Launch").click()
     agent = AgentPage(page)
-    agent.decide("Allow")
+    agent.decide("Allow once")
     agent.expect_idle_after_turns(1)
     assert (repository / "hello.txt").read_text() == "hello world\n"
 
@@ -59,6 +59,7 @@ def test_agent_works_on_a_branch_that_is_merged_and_discarded(visitor, repositor
     expect(page.get_by_text("Done: merge a branch.")).to_be_visible(timeout=30_000)
     assert "edited by the demo" in (repository / "hello.txt").read_text()
 
+    console.expect(REFUSED)
     page.get_by_text("Discard the branch …").click()
     page.get_by_role("button", name="Discard the branch").click()
     expect(page.locator("#git-error")).to_contain_text("Stop it first")
