@@ -12,6 +12,7 @@ from agents.models import (
     AgentViewer,
     ApiToken,
     ApprovalRequest,
+    AuditRecord,
     ContainerInspection,
     ControlRequest,
     Dispatch,
@@ -102,9 +103,10 @@ class AgentAdmin(ReadOnlyAdmin):
     @admin.action(description="Stop the selected agents", permissions=["stop"])
     def stop(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:
         stopped = 0
+        by = User.objects.get(pk=request.user.pk)
         for agent in queryset.select_related("owner"):
             try:
-                stop_agent(agent)
+                stop_agent(agent, by=by)
             except NotRunning as exc:
                 self.message_user(request, f"{agent}: {exc}", messages.WARNING)
             else:
@@ -366,3 +368,12 @@ class GitJobAdmin(ReadOnlyAdmin):
     list_filter = ("action", "state")
     list_select_related = ("user",)
     exclude = ("output",)
+
+
+@admin.register(AuditRecord)
+class AuditRecordAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "user", "act", "agent", "detail")
+    list_filter = ("act",)
+    list_select_related = ("user", "agent")
+    search_fields = ("user__username", "agent__name", "detail")
+    date_hierarchy = "created_at"

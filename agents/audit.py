@@ -1,6 +1,6 @@
-"""Who decided what an agent asked, and who said what to it: from the rows themselves."""
+"""Who decided what an agent asked, who said what to it, and who did what with it: from their rows."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -11,14 +11,14 @@ from django.core.paginator import Paginator
 from django.db.models import CharField, F, QuerySet, Value
 from django.db.models.functions import Cast
 
-from agents.models import Agent, ApprovalRequest, Decision, Delivery, Prompt
+from agents.models import Agent, ApprovalRequest, AuditRecord, Decision, Delivery, Prompt
 from agents.rendering import plain
 from agents.rows import summarise_input
 
 ENTRIES_A_PAGE = 100
 MAX_DETAIL_CHARACTERS = 500
 
-Kind = Literal["allowed", "denied", "prompt"]
+Kind = Literal["allowed", "denied", "prompt", "act"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class AuditSelection:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """`who` is empty where the agent's edit mode decided."""
+    """`who` is empty where the agent's edit mode decided; `agent` None for what was done with a folder."""
 
     at: datetime
     who: str
     kind: Kind
-    agent: Agent
+    agent: Agent | None
     what: str
     detail: str
 
@@ -44,14 +44,15 @@ def paginate_entries(user: User, selection: AuditSelection) -> "Paginator[Any]":
     """Keys of the entries of all agents that the user sees, newest first, for `read_entries`."""
     decided = _decided(user, selection).order_by()
     said = _said(user, selection).order_by()
+    done = _done(user, selection).order_by()
     keys = _keys(decided, "decided_at", "decision").union(
-        _keys(said, "created_at", "prompt"), all=True
+        _keys(said, "created_at", "prompt"), _keys(done, "created_at", "act"), all=True
     )
     return Paginator(keys.order_by("-at", "key"), ENTRIES_A_PAGE)
 
 
 def read_entries(keys: Iterable[tuple[datetime, str, str]]) -> list[AuditEntry]:
-    """The entries in the order of their keys. Two queries."""
+    """The entries in the order of their keys. A query each kind."""
     wanted = list(keys)
     approvals = ApprovalRequest.objects.select_related("agent", "decided_by").in_bulk(
         [int(key) for _, row_kind, key in wanted if row_kind == "decision"]
@@ -59,12 +60,15 @@ def read_entries(keys: Iterable[tuple[datetime, str, str]]) -> list[AuditEntry]:
     prompts = Prompt.objects.select_related("agent", "author").in_bulk(
         [UUID(key) for _, row_kind, key in wanted if row_kind == "prompt"]
     )
-    found = [
-        _of_approval(approvals.get(int(key)))
-        if row_kind == "decision"
-        else _of_prompt(prompts.get(UUID(key)))
-        for _, row_kind, key in wanted
-    ]
+    records = AuditRecord.objects.select_related("agent", "user").in_bulk(
+        [int(key) for _, row_kind, key in wanted if row_kind == "act"]
+    )
+    readers: dict[str, Callable[[str], AuditEntry | None]] = {
+        "decision": lambda key: _of_approval(approvals.get(int(key))),
+        "prompt": lambda key: _of_prompt(prompts.get(UUID(key))),
+        "act": lambda key: _of_record(records.get(int(key))),
+    }
+    found = [readers[row_kind](key) for _, row_kind, key in wanted]
     return [entry for entry in found if entry is not None]
 
 
@@ -85,6 +89,15 @@ def _said(user: User, selection: AuditSelection) -> QuerySet[Prompt]:
     if selection.agent:
         found = found.filter(agent=selection.agent)
     return found.filter(author__username=selection.person) if selection.person else found
+
+
+def _done(user: User, selection: AuditSelection) -> QuerySet[AuditRecord]:
+    found = AuditRecord.objects.visible_to(user)
+    if selection.kind not in ("", "act"):
+        return found.none()
+    if selection.agent:
+        found = found.filter(agent=selection.agent)
+    return found.filter(user__username=selection.person) if selection.person else found
 
 
 def _keys(rows: QuerySet[Any], moment: str, row_kind: str) -> QuerySet[Any]:
@@ -121,6 +134,19 @@ def _of_prompt(prompt: Prompt | None) -> AuditEntry | None:
         agent=prompt.agent,
         what=source,
         detail=_short(prompt.text),
+    )
+
+
+def _of_record(record: AuditRecord | None) -> AuditEntry | None:
+    if record is None:
+        return None
+    return AuditEntry(
+        at=record.created_at,
+        who=record.user.username,
+        kind="act",
+        agent=record.agent,
+        what=record.get_act_display(),
+        detail=_short(record.detail),
     )
 
 

@@ -106,7 +106,13 @@ class AuditForm(OfAnAgentForm):
     )
     kind = forms.ChoiceField(
         required=False,
-        choices=[("", "all"), ("allowed", "allowed"), ("denied", "denied"), ("prompt", "prompts")],
+        choices=[
+            ("", "all"),
+            ("allowed", "allowed"),
+            ("denied", "denied"),
+            ("prompt", "prompts"),
+            ("act", "other actions"),
+        ],
     )
 
 

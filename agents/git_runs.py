@@ -10,7 +10,8 @@ from django.utils import timezone
 from agents import containers, hardening
 from agents.checked_folder import check_folder, confinement
 from agents.errors import AgentError, WorkspaceProblem
-from agents.models import GitAction, GitJob, JobState, Worktree
+from agents.models import Act, GitAction, GitJob, JobState, Worktree
+from agents.services.acts import record_act
 
 SCRIPT = Path(__file__).with_name("workspace_git.sh")
 TIMEOUT_SECONDS = 60
@@ -22,7 +23,7 @@ def run_job(job_id: UUID | str) -> None:
     claimed = GitJob.objects.filter(pk=job_id, state=JobState.QUEUED)
     if not claimed.update(state=JobState.RUNNING):
         return
-    job = GitJob.objects.select_related("user", "worktree").get(pk=job_id)
+    job = GitJob.objects.select_related("user", "worktree__agent").get(pk=job_id)
     output = b""
     try:
         result = run_git(
@@ -36,6 +37,9 @@ def run_job(job_id: UUID | str) -> None:
         output, error = result.stdout, _words_of(result)
     except (AgentError, containers.ContainerError, hardening.HardeningError, OSError) as exc:
         error = str(exc)
+    if not error and job.action != GitAction.LOOK:
+        agent = job.worktree.agent if job.worktree else None
+        record_act(job.user, Act(job.action), agent, "\n".join((job.folder, *job.arguments)))
     if job.action == GitAction.REMOVE and job.worktree and not error:
         Worktree.objects.filter(pk=job.worktree.pk).update(removed_at=timezone.now())
     GitJob.objects.filter(pk=job.pk).update(

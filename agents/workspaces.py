@@ -54,6 +54,10 @@ class Listing:
     is_git: bool = False
     left_out: int = 0
 
+    @property
+    def folders(self) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self.entries if entry.is_folder)
+
 
 def confine(path: str, roots: Sequence[str]) -> str:
     """The real absolute path of a directory beneath (or equal to) one of `roots`.

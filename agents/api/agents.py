@@ -75,7 +75,7 @@ def delete_agent(request: ApiRequest, agent_id: UUID) -> Status[None]:
     agent = visible_agent(request, agent_id)
     if agent.owner_id != request.auth.pk:
         raise HttpError(403, ONLY_THE_OWNER)
-    services.delete_agent(agent)
+    services.delete_agent(agent, by=request.auth)
     return Status(204, None)
 
 
@@ -136,11 +136,11 @@ def change_agent(request: ApiRequest, agent_id: UUID, body: ChangeBody) -> Agent
     agent = actable_agent(request, agent_id)
     with transaction.atomic():
         if body.model is not None:
-            services.set_model(agent, body.model)
+            services.set_model(agent, body.model, by=request.auth)
         if body.effort is not None:
-            services.set_effort(agent, body.effort)
+            services.set_effort(agent, body.effort, by=request.auth)
         if body.plans_first is not None:
-            services.set_plan_mode(agent, plans_first=body.plans_first)
+            services.set_plan_mode(agent, plans_first=body.plans_first, by=request.auth)
     return visible_agent(request, agent_id)
 
 
@@ -161,7 +161,7 @@ def approve_edits(request: ApiRequest, agent_id: UUID, body: EditModeBody) -> Ag
     summary="Stop an agent's container; the conversation can be resumed.",
 )
 def stop_agent(request: ApiRequest, agent_id: UUID) -> Status[Agent]:
-    services.stop_agent(actable_agent(request, agent_id))
+    services.stop_agent(actable_agent(request, agent_id), by=request.auth)
     return Status(202, visible_agent(request, agent_id))
 
 
@@ -172,7 +172,7 @@ def stop_agent(request: ApiRequest, agent_id: UUID) -> Status[Agent]:
 )
 def interrupt_agent(request: ApiRequest, agent_id: UUID) -> Status[Agent]:
     agent = actable_agent(request, agent_id)
-    services.interrupt_agent(agent)
+    services.interrupt_agent(agent, by=request.auth)
     return Status(202, agent)
 
 
@@ -182,7 +182,7 @@ def interrupt_agent(request: ApiRequest, agent_id: UUID) -> Status[Agent]:
     summary="Start an agent that has stopped; it goes on with its conversation.",
 )
 def resume_agent(request: ApiRequest, agent_id: UUID) -> Status[Agent]:
-    services.resume_agent(actable_agent(request, agent_id))
+    services.resume_agent(actable_agent(request, agent_id), by=request.auth)
     return Status(202, visible_agent(request, agent_id))
 
 

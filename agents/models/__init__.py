@@ -1,5 +1,6 @@
 from agents.models.agent import Agent, AgentSession, EditMode, Effort, LiveText, Status
 from agents.models.approval import ApprovalRequest, Decision
+from agents.models.audit import Act, AuditRecord
 from agents.models.config import LaunchDefaults, OwnKey, SiteSetting, SiteSettingChange
 from agents.models.event import EventText, SessionEvent
 from agents.models.git import GitAction, GitJob, JobState, Worktree
@@ -21,12 +22,14 @@ from agents.models.token import ApiToken
 from agents.models.workspace import WorkspaceRoot
 
 __all__ = [
+    "Act",
     "Agent",
     "AgentSession",
     "AgentShare",
     "AgentViewer",
     "ApiToken",
     "ApprovalRequest",
+    "AuditRecord",
     "Channel",
     "ContainerInspection",
     "ControlRequest",

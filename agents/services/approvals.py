@@ -8,7 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.errors import AlreadyDecided, InvalidRequest
-from agents.models import Agent, ApprovalRequest, Decision, EditMode, Status
+from agents.models import Act, Agent, ApprovalRequest, Decision, EditMode, Status
+from agents.services.acts import record_act
 from agents.services.bells import ring_everyone
 from agents.services.checks import check_edit_mode
 from agents.services.notifications import end_need
@@ -65,6 +66,7 @@ def set_edit_mode(agent: Agent, mode: str, *, user: User) -> None:
     check_edit_mode(mode)
     with transaction.atomic():
         Agent.objects.filter(pk=agent.pk).update(edit_mode=mode)
+        record_act(user, Act.EDIT_MODE, agent, EditMode(mode).label)
         for approval in agent.approvals.pending():
             decision = decision_by_mode(mode, approval.tool_name)
             if decision != Decision.PENDING:

@@ -37,7 +37,7 @@ def stop_agents(ids: Collection[UUID], *, user: User) -> StopReport:
             report.only_to_look_at.append(agent)
             continue
         try:
-            stop_agent(agent)
+            stop_agent(agent, by=user)
         except NotRunning:
             report.not_running.append(agent)
         else:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from agents.defaults import default_model
 from agents.errors import AlreadyRunning, LimitReached, NotRunning, WorkspaceProblem
 from agents.models import (
+    Act,
     Agent,
     AgentSession,
     Decision,
@@ -19,6 +20,7 @@ from agents.models import (
     Worktree,
 )
 from agents.models.agent import ENDED_STATUSES, LIVE_STATUSES
+from agents.services.acts import record_act
 from agents.services.bells import ring_everyone
 from agents.services.checks import check_edit_mode, check_model, check_prompt_length
 from agents.services.git import check_repository, confine_to_roots, plan_worktree
@@ -66,13 +68,14 @@ def launch_agent(
         LiveText.objects.create(agent=agent)
         if own_branch:
             plan_worktree(agent, folder)
+        record_act(owner, Act.LAUNCH, agent, agent.workspace)
         if prompt.strip():
             Prompt.objects.create(agent=agent, author=owner, text=prompt, source=source)
         _open_session(agent)
     return agent
 
 
-def resume_agent(agent: Agent) -> None:
+def resume_agent(agent: Agent, *, by: User | None = None) -> None:
     """Start a container that goes on with the agent's conversation.
 
     Raises AlreadyRunning, LimitReached, or WorkspaceProblem where its branch was discarded.
@@ -87,10 +90,11 @@ def resume_agent(agent: Agent) -> None:
         if not changed:
             raise AlreadyRunning("The agent is already running.")
         agent.refresh_from_db()
+        record_act(by, Act.RESUME, agent)
         _open_session(agent)
 
 
-def stop_agent(agent: Agent) -> None:
+def stop_agent(agent: Agent, *, by: User | None = None) -> None:
     """Stop the agent's container; it can be resumed. Quiet where it is stopping already.
 
     Raises NotRunning where there is nothing to stop.
@@ -101,18 +105,22 @@ def stop_agent(agent: Agent) -> None:
         )
         if not changed and not Agent.objects.filter(pk=agent.pk, status=Status.STOPPING).exists():
             raise NotRunning("The agent is not running.")
+        if changed:
+            record_act(by, Act.STOP, agent)
         for session in agent.sessions.open():
             enqueue("stop_session", session.pk)
         ring_everyone(agent)
 
 
-def delete_agent(agent: Agent) -> None:
+def delete_agent(agent: Agent, *, by: User | None = None) -> None:
     """Hide the agent at once; a worker removes container, home, transcript and policy.
 
     Its ledger rows stay.
     """
     with transaction.atomic():
-        Agent.objects.filter(pk=agent.pk, deleted_at__isnull=True).update(deleted_at=timezone.now())
+        present = Agent.objects.filter(pk=agent.pk, deleted_at__isnull=True)
+        if present.update(deleted_at=timezone.now()):
+            record_act(by, Act.DELETE, agent)
         enqueue("remove_agent", str(agent.pk))
         ring_everyone(agent)
 

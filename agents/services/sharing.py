@@ -6,7 +6,8 @@ from django.db.models import Q
 
 from agents.doorbells import agent_group, owner_group, ring_on_commit
 from agents.errors import InvalidRequest
-from agents.models import Agent, AgentShare, Level
+from agents.models import Act, Agent, AgentShare, Level
+from agents.services.acts import record_act
 
 ONLY_LOOK = "This agent is shared with you to look at. Its owner can let you act on it."
 ONLY_THE_OWNER = "Only the owner of an agent may do that."
@@ -51,15 +52,17 @@ def share_agent(agent: Agent, person: User | Group, level: str, *, by: User) -> 
             defaults={"level": Level(level)},
             create_defaults={"level": Level(level), "created_by": by},
         )
+        record_act(by, Act.SHARE, agent, f"with {share.who}: {share.get_level_display()}")
         _ring_concerned(share)
     return share
 
 
-def withdraw_share(share: AgentShare) -> None:
+def withdraw_share(share: AgentShare, *, by: User | None = None) -> None:
     """Quiet where it is withdrawn already. Open pages of who loses it close within seconds."""
     with transaction.atomic():
         _ring_concerned(share)
-        AgentShare.objects.filter(pk=share.pk).delete()
+        if AgentShare.objects.filter(pk=share.pk).delete()[0]:
+            record_act(by, Act.WITHDRAW, share.agent, f"of {share.who}")
 
 
 def _ring_concerned(share: AgentShare) -> None:

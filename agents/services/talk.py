@@ -7,7 +7,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from agents.errors import InvalidRequest, NotRunning
-from agents.models import Agent, AgentSession, ControlRequest, Delivery, Effort, Prompt
+from agents.models import Act, Agent, AgentSession, ControlRequest, Delivery, Effort, Prompt
+from agents.services.acts import record_act
 from agents.services.bells import ring_everyone
 from agents.services.checks import check_model, check_prompt_length
 from agents.services.life import resume_agent
@@ -39,34 +40,40 @@ def send_prompt(
     return prompt
 
 
-def interrupt_agent(agent: Agent) -> ControlRequest:
+def interrupt_agent(agent: Agent, *, by: User | None = None) -> ControlRequest:
     """End the running turn. Raises NotRunning."""
-    return _ask_cli(agent, ControlRequest.Kind.INTERRUPT)
+    with transaction.atomic():
+        request = _ask_cli(agent, ControlRequest.Kind.INTERRUPT)
+        record_act(by, Act.INTERRUPT, agent)
+    return request
 
 
-def set_model(agent: Agent, model: str) -> None:
+def set_model(agent: Agent, model: str, *, by: User | None = None) -> None:
     """Use `model` from the next call on. Raises InvalidRequest."""
     check_model(model)
     with transaction.atomic():
         Agent.objects.filter(pk=agent.pk).update(model=model)
+        record_act(by, Act.MODEL, agent, model)
         _tell_if_running(agent, ControlRequest.Kind.SET_MODEL, model=model)
 
 
-def set_effort(agent: Agent, effort: str) -> None:
+def set_effort(agent: Agent, effort: str, *, by: User | None = None) -> None:
     """Think this much from the next turn on. Raises InvalidRequest."""
     if effort not in Effort.values:
         raise InvalidRequest("unknown effort")
     with transaction.atomic():
         Agent.objects.filter(pk=agent.pk).update(effort=effort)
+        record_act(by, Act.EFFORT, agent, Effort(effort).label)
         _tell_if_running(
             agent, ControlRequest.Kind.APPLY_SETTINGS, settings={"effortLevel": effort or None}
         )
 
 
-def set_plan_mode(agent: Agent, *, plans_first: bool) -> None:
+def set_plan_mode(agent: Agent, *, plans_first: bool, by: User | None = None) -> None:
     """Have the agent propose a plan before it acts, until a plan is approved; or no longer."""
     with transaction.atomic():
         Agent.objects.filter(pk=agent.pk).update(plans_first=plans_first)
+        record_act(by, Act.PLAN_MODE, agent, "on" if plans_first else "off")
         mode = "plan" if plans_first else "default"
         _tell_if_running(agent, ControlRequest.Kind.SET_PERMISSION_MODE, mode=mode)
 

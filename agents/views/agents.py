@@ -45,18 +45,18 @@ def agent_launch(request: Request) -> HttpResponse:
 
 
 @agent_action
-def agent_interrupt(request: Request, agent: Agent) -> None:  # noqa: ARG001
-    services.interrupt_agent(agent)
+def agent_interrupt(request: Request, agent: Agent) -> None:
+    services.interrupt_agent(agent, by=request.user)
 
 
 @agent_action
-def agent_stop(request: Request, agent: Agent) -> None:  # noqa: ARG001
-    services.stop_agent(agent)
+def agent_stop(request: Request, agent: Agent) -> None:
+    services.stop_agent(agent, by=request.user)
 
 
 @agent_action
-def agent_resume(request: Request, agent: Agent) -> None:  # noqa: ARG001
-    services.resume_agent(agent)
+def agent_resume(request: Request, agent: Agent) -> None:
+    services.resume_agent(agent, by=request.user)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -65,6 +65,6 @@ def agent_delete(request: Request, agent_id: UUID) -> HttpResponse:
     """Ask first, then delete."""
     agent = get_own_agent(request, agent_id)
     if request.method == "POST":
-        services.delete_agent(agent)
+        services.delete_agent(agent, by=request.user)
         return redirect("agent_list")
     return render(request, "agents/agent_delete.html", {"agent": agent})

@@ -106,7 +106,7 @@ def agent_model(request: Request, agent: Agent) -> str | None:
     form = ModelForm(request.POST)
     if not form.is_valid():
         return first_error(form)
-    services.set_model(agent, form.cleaned_data["model"])
+    services.set_model(agent, form.cleaned_data["model"], by=request.user)
     return None
 
 
@@ -115,7 +115,7 @@ def agent_effort(request: Request, agent: Agent) -> str | None:
     form = EffortForm(request.POST)
     if not form.is_valid():
         return first_error(form)
-    services.set_effort(agent, form.cleaned_data["effort"])
+    services.set_effort(agent, form.cleaned_data["effort"], by=request.user)
     return None
 
 
@@ -124,5 +124,6 @@ def agent_plan_mode(request: Request, agent: Agent) -> str | None:
     form = PlanModeForm(request.POST)
     if not form.is_valid():
         return first_error(form)
-    services.set_plan_mode(agent, plans_first=form.cleaned_data["plans_first"])
+    plans_first = form.cleaned_data["plans_first"]
+    services.set_plan_mode(agent, plans_first=plans_first, by=request.user)
     return None

@@ -43,6 +43,6 @@ def agent_sharing(request: Request, agent_id: UUID) -> HttpResponse:
 def share_withdraw(request: Request, agent_id: UUID, share_id: int) -> HttpResponse:
     agent = get_own_agent(request, agent_id)
     share = get_object_or_404(agent.shares.select_related("user", "group"), pk=share_id)
-    services.withdraw_share(share)
+    services.withdraw_share(share, by=request.user)
     messages.success(request, f"{share.who} does not see {agent.name} any more.")
     return redirect("agent_sharing", agent.pk)

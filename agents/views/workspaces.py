@@ -37,7 +37,7 @@ def folder_picker(request: Request) -> HttpResponse:
 
 
 def browse(user: User, path: str) -> dict[str, object]:
-    """The listing of `path`; of the roots, with the reason, where it cannot be opened."""
+    """The folders in `path`; the roots, with the reason, where it cannot be opened."""
     roots = roots_of(user)
     if not path and len(roots) == 1:
         path = roots[0]
