@@ -1,6 +1,7 @@
 """The site's administrators look; what agents are and do is changed by services only."""
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 

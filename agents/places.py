@@ -29,7 +29,7 @@ class Place:
 PLACES = (
     Place("Agents", "agent_list", "home start list", "a"),
     Place("Launch an agent", "agent_launch", "new create start", "n"),
-    Place("Who decided what", "audit_home", "audit trail approvals prompts history"),
+    Place("Who did what", "audit_home", "audit trail approvals prompts history"),
     Place("Workspaces", "workspace_home", "folders files browse git", "w"),
     Place("Search transcripts", "line_search", "find text words full", "s"),
     Place("Costs", "metrics_home", "dashboard usage spending metrics", "c"),

@@ -25,7 +25,7 @@ def reason_of(response):
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 def test_database_that_is_away_is_a_503_to_be_tried_again(api, agent, monkeypatch, caplog, error):
-    def stop_agent(agent):
+    def stop_agent(agent, *, by):
         raise error("connection refused")
 
     monkeypatch.setattr("agents.services.stop_agent", stop_agent)
@@ -134,7 +134,7 @@ def test_session_of_a_disabled_user_is_refused(api, alice):
 
 
 def test_bug_is_logged_and_tells_nothing(api, agent, monkeypatch, caplog):
-    def stop_agent(agent):
+    def stop_agent(agent, *, by):
         raise RuntimeError("secret path /srv")
 
     monkeypatch.setattr("agents.services.stop_agent", stop_agent)

@@ -8,13 +8,15 @@ from django.utils import timezone
 
 from agents import services
 from agents.audit import ENTRIES_A_PAGE, AuditSelection, paginate_entries, read_entries
-from agents.models import Agent, ApprovalRequest, Prompt
+from agents.models import Act, Agent, ApprovalRequest, AuditRecord, Prompt
+from agents.services.acts import record_act
+from tests.agents.conftest import client_of
 from tests.agents.factories import make_agent, make_approval
 
 
 @pytest.fixture
 def trail(agent, session, alice, bob):
-    """Alice said something, bob allowed an edit, the edit mode denied one."""
+    """Alice said something and shared, bob allowed an edit, the edit mode denied one."""
     Prompt.objects.create(agent=agent, author=alice, text="fix <b>it</b>", source="api")
     services.share_agent(agent, bob, "act", by=alice)
     services.allow_approval(make_approval(session, request_id="a"), user=bob)
@@ -30,6 +32,7 @@ def test_newest_comes_first(trail, alice):
     assert entries(alice) == [
         ("", "denied", "Edit cart.py"),
         ("bob", "allowed", "Edit cart.py"),
+        ("alice", "act", "shared it"),
         ("alice", "prompt", "prompt by the API"),
     ]
 
@@ -37,10 +40,11 @@ def test_newest_comes_first(trail, alice):
 def test_selection_narrows(trail, alice, agent):
     other = make_agent(alice, name="Other")
     assert entries(alice, agent=other) == []
-    assert len(entries(alice, agent=agent)) == 3
+    assert len(entries(alice, agent=agent)) == 4
     assert [who for who, _, _ in entries(alice, person="bob")] == ["bob"]
     assert [kind for _, kind, _ in entries(alice, kind="prompt")] == ["prompt"]
     assert [kind for _, kind, _ in entries(alice, kind="denied")] == ["denied"]
+    assert [kind for _, kind, _ in entries(alice, kind="act")] == ["act"]
 
 
 def test_waiting_and_withdrawn_requests_are_no_decisions(session, alice):
@@ -57,7 +61,7 @@ def test_prompt_that_was_taken_back_unsent_is_not_told(agent, alice):
 
 def test_strangers_and_who_lost_the_share_see_nothing(trail, charlie, bob, agent, alice):
     assert entries(charlie) == []
-    assert len(entries(bob)) == 3
+    assert len(entries(bob)) == 4
     services.withdraw_share(agent.shares.get())
     assert entries(bob) == []
 
@@ -103,3 +107,67 @@ def test_page_of_a_stranger_does_not_name_the_agent(trail, as_charlie, agent):
 def test_any_page_number_is_a_page(trail, as_alice):
     for page in ("0", "x", "-1", "9" * 30):
         assert as_alice.get(reverse("audit_home"), {"page": page}).status_code == 200
+
+
+# What was done
+
+
+def test_every_action_is_told_with_what_was_chosen(agent, session, alice, bob, sent_tasks):
+    client = client_of(alice)
+    for name, data in (
+        ("agent_model", {"model": "claude-opus-5-5"}),
+        ("agent_effort", {"effort": "high"}),
+        ("agent_plan_mode", {"plans_first": "on"}),
+        ("agent_edit_mode", {"edit_mode": "session"}),
+        ("agent_interrupt", {}),
+        ("agent_stop", {}),
+    ):
+        client.post(reverse(name, args=[agent.pk]), data)
+    services.end_session(session, exit_code=0, reason="", failed=False)
+    client.post(reverse("agent_resume", args=[agent.pk]))
+    share = services.share_agent(agent, bob, "view", by=alice)
+    client.post(reverse("share_withdraw", args=[agent.pk, share.pk]))
+    client.post(reverse("agent_delete", args=[agent.pk]))
+    told = AuditRecord.objects.order_by("pk").values_list("act", "detail")
+    assert list(told) == [
+        ("model", "claude-opus-5-5"),
+        ("effort", "High"),
+        ("plan_mode", "on"),
+        ("edit_mode", "Allow edits this session"),
+        ("interrupt", ""),
+        ("stop", ""),
+        ("resume", ""),
+        ("share", "with bob: may look"),
+        ("withdraw", "of bob"),
+        ("delete", ""),
+    ]
+    assert {record.user for record in AuditRecord.objects.all()} == {alice}
+
+
+def test_deleted_agent_is_named_and_not_linked(agent, alice, as_alice):
+    services.delete_agent(agent, by=alice)
+    content = as_alice.get(reverse("audit_home")).content.decode()
+    assert "deleted it" in content
+    assert agent.get_absolute_url() not in content
+
+
+def test_action_twice_is_told_once(agent, session, alice):
+    for _ in range(2):
+        services.stop_agent(agent, by=alice)
+        services.delete_agent(agent, by=alice)
+    assert [act for _, _, act in entries(alice)] == ["deleted it", "stopped it"]
+
+
+def test_what_nobody_did_is_not_told(agent, session):
+    services.stop_agent(agent)
+    assert not AuditRecord.objects.exists()
+
+
+def test_launch_and_what_was_done_with_a_folder_are_told(alice, bob, workspace, sent_tasks):
+    services.launch_agent(owner=alice, workspace=str(workspace))
+    record_act(alice, Act.COMMIT, None, "/srv/shop\nFix it\ncart.py")
+    assert entries(alice) == [
+        ("alice", "act", "committed changes"),
+        ("alice", "act", "launched it"),
+    ]
+    assert entries(bob) == []

@@ -1,11 +1,19 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
 
 from agents import containers, services, tasks
-from agents.models import Agent, AgentSession, ContainerInspection, Prompt, WorkspaceRoot
+from agents.models import (
+    Agent,
+    AgentSession,
+    ContainerInspection,
+    Prompt,
+    WorkspaceRoot,
+    Worktree,
+)
 from agents.policies import policy_path, socket_dir, write_policy
 from tests.agents.factories import inspected_as_asked
 
@@ -94,6 +102,50 @@ def test_first_start_names_the_conversation_and_a_later_one_resumes_it(starting,
     Agent.objects.update(has_conversation=True)
     tasks.start_session(starting.pk)
     assert f"--resume={uuid}" in engine.calls[2][1]["command"]
+
+
+@pytest.fixture
+def own_branch(starting, tmp_path, monkeypatch):
+    """As `starting`, on a branch of its own, whose work tree git makes when it is asked to."""
+    repository = Path(agent_of(starting).workspace)
+    path = repository / ".cam/fix"
+    (repository / ".git").mkdir()
+    Agent.objects.update(workspace=str(path))
+    worktree = Worktree.objects.create(
+        agent=starting.agent, repository=str(repository), path=str(path), branch="cam/fix"
+    )
+
+    def run(options, *, timeout_seconds):
+        path.mkdir(parents=True, exist_ok=True)
+        os.chown(path, 1000, 1000)
+        os.chown(repository / ".git", 1000, 1000)
+        return containers.CommandResult(0, b"", b"")
+
+    monkeypatch.setattr(containers, "run", run)
+    return worktree
+
+
+def test_agent_of_its_own_branch_gets_the_git_directory_as_well(own_branch, starting, engine):
+    tasks.start_session(starting.pk)
+    options = engine.calls[0][1]
+    git_dir = Path(own_branch.repository) / ".git"
+    writable = {m["Target"]: m["Source"] for m in options["mounts"] if not m["ReadOnly"]}
+    assert writable["/workspace"] == own_branch.path
+    assert writable[str(git_dir)] == str(git_dir)
+    status = git_dir.stat()
+    identity = f"{status.st_dev}:{status.st_ino}"
+    assert options["environment"]["CAM_GIT_DIR_IDENTITY"] == identity
+
+
+def test_git_directory_that_became_a_link_starts_nothing(own_branch, starting, engine, tmp_path):
+    git_dir = Path(own_branch.repository) / ".git"
+    git_dir.rename(tmp_path / "elsewhere")
+    git_dir.symlink_to(tmp_path / "elsewhere")
+    os.chown(tmp_path / "elsewhere", 1000, 1000)
+    Path(own_branch.path).parent.mkdir()
+    tasks.start_session(starting.pk)
+    assert engine.calls == []
+    assert agent_of(starting).status == "failed"
 
 
 def test_starting_twice_is_once(starting, engine):

@@ -12,6 +12,7 @@ from agents.models import (
     AgentViewer,
     ApiToken,
     ApprovalRequest,
+    AuditRecord,
     ContainerInspection,
     Dispatch,
     EventImage,
@@ -34,7 +35,7 @@ OWNED_BY_AGENT = [
 ]
 OWNED = [
     *OWNED_BY_AGENT,
-    *(ApiToken, Notification, PushSubscription, Webhook, Dispatch, GitJob, Worktree),
+    *(ApiToken, Notification, PushSubscription, Webhook, Dispatch, GitJob, Worktree, AuditRecord),
 ]
 
 
@@ -54,6 +55,7 @@ def rows(alice, agent, session, approval):
     Notification.objects.create(user=alice, agent=agent, kind="ended", occasion="1")
     PushSubscription.objects.create(user=alice)
     Webhook.objects.create(user=alice)
+    AuditRecord.objects.create(user=alice, agent=agent, act="stop")
     GitJob.objects.create(user=alice, action="look", folder="/srv/shop")
     Worktree.objects.create(
         agent=agent, repository="/srv/shop", path="/srv/shop/.cam/a", branch="a"
