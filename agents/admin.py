@@ -104,7 +104,7 @@ class AgentAdmin(ReadOnlyAdmin):
     @admin.action(description="Stop the selected agents", permissions=["stop"])
     def stop(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:
         stopped = 0
-        by = User.objects.get(pk=request.user.pk)
+        by = User.objects.get(username=request.user.get_username())
         for agent in queryset.select_related("owner"):
             try:
                 stop_agent(agent, by=by)

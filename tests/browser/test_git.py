@@ -1,19 +1,22 @@
 """Git in the real page: what was changed is committed or discarded, an agent's own branch merged."""
 
+import itertools
 import subprocess
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.test_access import complaints, look  # noqa: F401 (a fixture)
 from tests.browser.visitor import REFUSED, AgentPage
 from tests.e2e.stack import AGENT_UID
 
+NUMBERS = itertools.count()
 FILES = {"hello.txt": "hello world\n", "cart.py": "def total():\n    return 1\n"}
 
 
 @pytest.fixture
-def repository(stack, request):
-    folder = stack.workspace(request.node.name.removeprefix("test_"), FILES)
+def repository(stack):
+    folder = stack.workspace(f"repository-{next(NUMBERS)}", FILES)
     config = ("-c", "user.name=Al", "-c", "user.email=al@example.com", "-c", "safe.directory=*")
     for arguments in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-qm", "Begin")):
         subprocess.run(["git", *config, *arguments], cwd=folder, check=True)
@@ -63,3 +66,14 @@ def test_agent_works_on_a_branch_that_is_merged(visitor, repository, console):
     page.get_by_text("Discard the branch …").click()
     page.get_by_role("button", name="Discard the branch").click()
     expect(page.locator("#git-error")).to_contain_text("Stop it first")
+
+
+def test_pages_keep_nobody_out(visitor, repository, look):  # noqa: F811
+    (repository / "hello.txt").write_text("hello you\n")
+    (repository / f"{'long' * 30}.py").write_text("x = 1\n")
+    page = visitor.open(f"/workspaces/?path={repository}", **look)
+    assert complaints(page) == []
+    page.goto(f"/workspaces/git/?path={repository}")
+    expect(page.get_by_label("Commit message")).to_be_visible(timeout=30_000)
+    assert complaints(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
