@@ -54,6 +54,8 @@ def test_agent_works_on_a_branch_that_is_merged(visitor, repository, console):
     agent.decide("Allow once")
     agent.expect_idle_after_turns(1)
     assert (repository / "hello.txt").read_text() == "hello world\n"
+    agent.say("bash safe")
+    agent.expect_said("On branch cam/")
 
     page.get_by_role("link", name="Git", exact=True).click()
     page.get_by_label("Commit message").fill("Say so", timeout=30_000)
