@@ -1,0 +1,82 @@
+import uuid
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+
+from agents.models import Agent
+from agents.querysets import OwnedByUserQuerySet
+
+WHISPER_MODELS = ("tiny", "base", "small", "medium", "large")
+
+
+class VoiceChoices(models.Model):
+    """What a user wants otherwise than the site has it; empty and None: as the site."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="voice_choices"
+    )
+    model = models.CharField(max_length=10, blank=True)
+    language = models.CharField(max_length=4, blank=True)
+    auto_send = models.BooleanField(null=True, blank=True)
+    silence_threshold_ms = models.PositiveIntegerField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.model} {self.language}"
+
+
+class State(models.TextChoices):
+    QUEUED = "queued", "queued"
+    RUNNING = "running", "running"
+    DONE = "done", "done"
+    FAILED = "failed", "failed"
+
+
+class Recording(models.Model):
+    """Something that a user said, until it is text and the page has it. Nobody else hears or reads it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="recordings"
+    )
+    agent = models.ForeignKey(
+        Agent, on_delete=models.CASCADE, null=True, blank=True, related_name="recordings"
+    )
+    model = models.CharField(max_length=10)
+    language = models.CharField(max_length=4, blank=True, help_text="Empty: the model finds out.")
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    seconds = models.FloatField(default=0, help_text="How long it is, once it is decoded.")
+    seconds_done = models.FloatField(default=0)
+    text = models.TextField(blank=True)
+    segments = models.JSONField(default=list, blank=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OwnedByUserQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.state}"
+
+    @property
+    def audio_path(self) -> Path:
+        return Path(settings.CAM_VOICE_DIR) / str(self.pk)
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in (State.DONE, State.FAILED)
+
+
+class VoiceWorker(models.Model):
+    """What a worker says of itself: the model that it holds, if any."""
+
+    node = models.CharField(max_length=100, primary_key=True)
+    loaded = models.CharField(max_length=10, blank=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.node}: {self.loaded or 'no model'}"
