@@ -43,6 +43,7 @@ EVERYWHERE = (
 )
 ON_AN_AGENTS_PAGE = (
     Shortcut("/", "To the prompt", "focus", "#prompt"),
+    Shortcut("v", "Speak to the agent, and again: end"),
     Shortcut("a", "Allow the request that has the focus, once", "allow"),
     Shortcut("d", "Deny the request that has the focus", "deny"),
     Shortcut("c", "Copy the row that has the focus", "copy"),

@@ -27,6 +27,7 @@ CAM_EGRESS_KEEP_DAYS = read("CAM_EGRESS_KEEP_DAYS", env.integer(at_least=1, at_m
 CAM_EGRESS_DIR = CAM_DATA_DIR / "gateway" / "egress"
 CAM_POLICY_DIR = CAM_DATA_DIR / "gateway" / "policy"
 CAM_SOCKETS_DIR = CAM_DATA_DIR / "gateway" / "sockets"
+CAM_VOICE_DIR = CAM_DATA_DIR / "voice"
 CAM_MANAGED_SETTINGS_DIR = CAM_DATA_DIR / "managed-settings"
 CAM_GATEWAY_PUBLIC_DIR = CAM_DATA_DIR / "gateway" / "public"
 
@@ -134,6 +135,18 @@ CAM_VOICE_AUTO_SEND = read("CAM_VOICE_AUTO_SEND", env.boolean, "false")
 CAM_VOICE_SILENCE_THRESHOLD_MS = read(
     "CAM_VOICE_SILENCE_THRESHOLD_MS", env.integer(at_least=200, at_most=30_000), "1500"
 )
+CAM_VOICE_MAX_SECONDS = read("CAM_VOICE_MAX_SECONDS", env.integer(at_least=5, at_most=7200), "600")
+CAM_VOICE_MAX_MB = read("CAM_VOICE_MAX_MB", env.integer(at_least=1, at_most=500), "25")
+CAM_VOICE_KEEP_MINUTES = read(
+    "CAM_VOICE_KEEP_MINUTES", env.integer(at_least=0, at_most=525_600), "0"
+)
+CAM_WHISPER_DIR = read(
+    "CAM_WHISPER_DIR", env.path_under(BASE_DIR), str(CAM_DATA_DIR / "whisper")
+)
+CAM_WHISPER_THREADS = read("CAM_WHISPER_THREADS", env.integer(at_least=0, at_most=256), "0")
+CAM_WHISPER_IDLE_MINUTES = read(
+    "CAM_WHISPER_IDLE_MINUTES", env.number(at_least=0.01, at_most=100_000), "15"
+)
 
 # Notifications
 CAM_NOTIFICATION_KEEP_DAYS = read(
@@ -166,6 +179,7 @@ INSTALLED_APPS = [
     "template_partials",
     "agents",
     "metrics_app",
+    "voice_app",
 ]
 
 MIDDLEWARE = [
@@ -252,6 +266,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A web request must not hang on a broker that is down: the reconciliation starts what was lost.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "max_retries": 1}
 CELERY_TASK_PUBLISH_RETRY = False
+# Speech has a worker of its own: the model stays warm there, and no start of an agent waits for a long recording.
+CELERY_TASK_ROUTES = {"voice_app.tasks.transcribe": {"queue": "voice"}}
 CELERY_BEAT_SCHEDULER = "cam_site.beat:PatientScheduler"
 CELERY_BEAT_SCHEDULE = {
     "recover-lost-work": {"task": "agents.tasks.recover_lost_work", "schedule": 30.0},
@@ -268,6 +284,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "agents.tasks.forget_leftovers",
         "schedule": crontab(minute=35),
     },
+    "tidy-recordings": {"task": "voice_app.tasks.tidy_recordings", "schedule": 30.0},
     "send-due-mails": {"task": "metrics_app.tasks.send_due_mails", "schedule": 60.0},
 }
 
@@ -394,6 +411,27 @@ CAM_CHANGEABLE = {
         "Days that notifications are kept",
         "With what became of each.",
         env.integer(at_least=1, at_most=3650),
+    ),
+    "CAM_WHISPER_MODEL": (
+        "Speech model",
+        "What speech is listened to with, unless a user chooses: tiny, base, small, medium or large. "
+        "manage.py fetch_whisper_model brings one here.",
+        env.choice("tiny", "base", "small", "medium", "large"),
+    ),
+    "CAM_WHISPER_LANGUAGE": (
+        "Language of speech",
+        "auto lets the model find out, which takes a moment more; or a code such as en.",
+        env.matching(r"auto|[a-z]{2,3}", "auto, or a language's code such as en"),
+    ),
+    "CAM_VOICE_AUTO_SEND": (
+        "Send speech at once",
+        "true sends what was said without a look at the text.",
+        env.boolean,
+    ),
+    "CAM_VOICE_SILENCE_THRESHOLD_MS": (
+        "Silence that ends a recording",
+        "In milliseconds.",
+        env.integer(at_least=200, at_most=30_000),
     ),
     "CAM_SIGNUP_OPEN": (
         "Open sign-up",

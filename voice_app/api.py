@@ -1,0 +1,84 @@
+"""Speech by the HTTP API."""
+
+import time
+from typing import Literal
+
+from ninja import Field, File, Form, Router, Schema, UploadedFile
+from ninja.errors import HttpError
+
+from agents.api.agents import REFUSALS
+from agents.api.auth import ApiRequest
+from voice_app.choices import voice_of
+from voice_app.models import Recording, State, VoiceWorker
+from voice_app.services import add_recording, is_available
+
+ModelName = Literal["tiny", "base", "small", "medium", "large"]
+LOOK_EVERY_SECONDS = 0.03
+WAIT_SECONDS = 600
+
+router = Router()
+
+
+class VoiceBody(Schema):
+    model: ModelName | Literal[""] = Field("", description="Without one, yours or the site's.")
+    language: str = Field(
+        "", pattern="^(auto|[a-z]{2,3})?$", description="A code such as en, or auto."
+    )
+
+
+class SegmentOut(Schema):
+    start: float = Field(description="Seconds from the beginning.")
+    end: float
+    text: str
+
+
+class TranscriptOut(Schema):
+    text: str = Field(examples=["Run the tests and fix what fails."])
+    segments: list[SegmentOut]
+    language: str = Field(examples=["en"])
+    seconds: float = Field(description="How long the recording is.")
+
+
+class VoiceStatus(Schema):
+    available: bool = Field(description="Whether your model is on this site.")
+    model: str = Field(description="The model that you are listened to with.", examples=["base"])
+    loaded: list[str] = Field(description="Models that are warm in a worker.")
+    queue: int = Field(description="Recordings that wait or are listened to, of all users.")
+
+
+@router.post(
+    "/transcribe",
+    response={200: TranscriptOut, **REFUSALS},
+    summary="Make text of a recording: WAV, WebM, Ogg, MP3 or M4A.",
+)
+def transcribe(
+    request: ApiRequest, file: File[UploadedFile], body: Form[VoiceBody]
+) -> Recording:
+    """Waits for the worker; a recording is forgotten once its text is told."""
+    recording = add_recording(request.auth, file, model=body.model, language=body.language)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not recording.is_over:
+        if time.monotonic() > deadline:
+            raise HttpError(503, "No worker has listened to it yet. Try again later.")
+        time.sleep(LOOK_EVERY_SECONDS)
+        recording.refresh_from_db(fields=["state"])
+    recording.refresh_from_db()
+    if recording.state == State.FAILED:
+        raise HttpError(422, recording.error)
+    return recording
+
+
+@router.get(
+    "/status",
+    response={200: VoiceStatus, **REFUSALS},
+    summary="Whether speech can be listened to here, and how much waits.",
+)
+def status(request: ApiRequest) -> dict[str, object]:
+    loaded = VoiceWorker.objects.exclude(loaded="").values_list("loaded", flat=True)
+    waiting = Recording.objects.filter(state__in=(State.QUEUED, State.RUNNING))
+    return {
+        "available": is_available(request.auth),
+        "model": voice_of(request.auth).model,
+        "loaded": sorted(set(loaded)),
+        "queue": waiting.count(),
+    }

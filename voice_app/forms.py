@@ -1,0 +1,65 @@
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+
+from agents.models import Agent
+from voice_app.models import WHISPER_MODELS, VoiceChoices
+
+LANGUAGES = (
+    *(("de", "German"), ("en", "English"), ("es", "Spanish"), ("fr", "French"), ("it", "Italian")),
+    *(("ja", "Japanese"), ("ko", "Korean"), ("nl", "Dutch"), ("pl", "Polish")),
+    *(("pt", "Portuguese"), ("ru", "Russian"), ("sv", "Swedish"), ("tr", "Turkish")),
+    *(("uk", "Ukrainian"), ("zh", "Chinese")),
+)
+AS_THE_SITE = "As the site has it"
+
+
+class RecordingForm(forms.Form):
+    file = forms.FileField(
+        max_length=255, error_messages={"empty": "The recording is empty.", "required": "No file came."}
+    )
+    agent = forms.ModelChoiceField(Agent.objects.none(), required=False)
+
+    def __init__(self, data: Mapping[str, Any], files: Mapping[str, Any], *, user: User) -> None:
+        super().__init__(data, files)
+        field = self.fields["agent"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 (for the type checker)
+        field.queryset = Agent.objects.actable_by(user)
+
+
+class VoiceForm(forms.ModelForm):  # type: ignore[type-arg]
+    model = forms.ChoiceField(
+        required=False,
+        label="Speech model",
+        choices=[("", AS_THE_SITE), *((name, name) for name in WHISPER_MODELS)],
+    )
+    language = forms.ChoiceField(
+        required=False,
+        choices=[("", AS_THE_SITE), ("auto", "Find out"), *LANGUAGES],
+        help_text="Naming it is faster than finding out.",
+    )
+    auto_send = forms.TypedChoiceField(
+        required=False,
+        label="What was said",
+        choices=[("", AS_THE_SITE), ("no", "goes into the prompt box"), ("yes", "is sent at once")],
+        coerce=lambda word: word == "yes",
+        empty_value=None,
+    )
+    silence_threshold_ms = forms.IntegerField(
+        required=False,
+        min_value=200,
+        max_value=30_000,
+        label="Silence that ends a recording, ms",
+        widget=forms.NumberInput(attrs={"step": 100}),
+    )
+
+    class Meta:
+        model = VoiceChoices
+        fields = ["model", "language", "auto_send", "silence_threshold_ms"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.instance.auto_send
+        self.initial["auto_send"] = "" if chosen is None else ("yes" if chosen else "no")
