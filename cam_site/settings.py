@@ -140,9 +140,7 @@ CAM_VOICE_MAX_MB = read("CAM_VOICE_MAX_MB", env.integer(at_least=1, at_most=500)
 CAM_VOICE_KEEP_MINUTES = read(
     "CAM_VOICE_KEEP_MINUTES", env.integer(at_least=0, at_most=525_600), "0"
 )
-CAM_WHISPER_DIR = read(
-    "CAM_WHISPER_DIR", env.path_under(BASE_DIR), str(CAM_DATA_DIR / "whisper")
-)
+CAM_WHISPER_DIR = read("CAM_WHISPER_DIR", env.path_under(BASE_DIR), str(CAM_DATA_DIR / "whisper"))
 CAM_WHISPER_THREADS = read("CAM_WHISPER_THREADS", env.integer(at_least=0, at_most=256), "0")
 CAM_WHISPER_IDLE_MINUTES = read(
     "CAM_WHISPER_IDLE_MINUTES", env.number(at_least=0.01, at_most=100_000), "15"

@@ -51,9 +51,7 @@ class VoiceStatus(Schema):
     response={200: TranscriptOut, **REFUSALS},
     summary="Make text of a recording: WAV, WebM, Ogg, MP3 or M4A.",
 )
-def transcribe(
-    request: ApiRequest, file: File[UploadedFile], body: Form[VoiceBody]
-) -> Recording:
+def transcribe(request: ApiRequest, file: File[UploadedFile], body: Form[VoiceBody]) -> Recording:
     """Waits for the worker; a recording is forgotten once its text is told."""
     recording = add_recording(request.auth, file, model=body.model, language=body.language)
     deadline = time.monotonic() + WAIT_SECONDS

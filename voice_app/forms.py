@@ -18,7 +18,8 @@ AS_THE_SITE = "As the site has it"
 
 class RecordingForm(forms.Form):
     file = forms.FileField(
-        max_length=255, error_messages={"empty": "The recording is empty.", "required": "No file came."}
+        max_length=255,
+        error_messages={"empty": "The recording is empty.", "required": "No file came."},
     )
     agent = forms.ModelChoiceField(Agent.objects.none(), required=False)
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from agents.errors import InvalidRequest, LimitReached
 from agents.models import Agent
 from agents.services.queue import enqueue
-from voice_app.audio import HEAD_BYTES, AudioError, decode, format_of
+from voice_app.audio import HEAD_BYTES, SAMPLE_RATE, AudioError, decode, format_of
 from voice_app.choices import AUTOMATIC, voice_of
 from voice_app.models import Recording, State, VoiceWorker
 from voice_app.whisper import ModelMissing, WarmModel, is_present
@@ -82,11 +82,12 @@ def listen(recording_id: UUID | str, model: WarmModel) -> None:
     try:
         with recording.audio_path.open("rb") as file:
             samples = decode(file, settings.CAM_VOICE_MAX_SECONDS)
+        rows.update(seconds=len(samples) / SAMPLE_RATE)
         transcript = model.transcribe(
             samples,
             model_folder(recording.model),
             language=recording.language or None,
-            progress=lambda seconds: rows.update(seconds_done=seconds) and None,
+            progress=lambda seconds: rows.update(seconds_done=seconds),
         )
         if not transcript.text:
             raise AudioError(NO_SPEECH)

@@ -62,7 +62,7 @@ class WarmModel:
         folder: Path,
         *,
         language: str | None,
-        progress: Callable[[float], None] = lambda _seconds: None,
+        progress: Callable[[float], object] = lambda _seconds: None,
     ) -> Transcript:
         """`language` None: the model finds out. `progress` is given the seconds that are done.
 
@@ -97,7 +97,7 @@ class WarmModel:
         model: Any,
         samples: Samples,
         language: str | None,
-        progress: Callable[[float], None],
+        progress: Callable[[float], object],
     ) -> Transcript:
         from faster_whisper import BatchedInferencePipeline
 
