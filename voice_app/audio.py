@@ -50,19 +50,23 @@ def decode(file: BinaryIO, max_seconds: float) -> Samples:
     parts: list[NDArray[np.int16]] = []
     count, limit = 0, max_seconds * SAMPLE_RATE
     try:
-        with av.open(file, format=name, metadata_errors="ignore") as container:
+        with av.open(file, "r", format=name, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise AudioError("There is no sound in this file.")
             resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
             for frame in container.decode(container.streams.audio[0]):
                 for part in resampler.resample(frame):
-                    parts.append(part.to_ndarray().reshape(-1))
+                    parts.append(_samples_of(part))
                     count += part.samples
                 if count > limit:
                     raise AudioError(f"The recording is longer than {max_seconds:g} seconds.")
-            parts += [part.to_ndarray().reshape(-1) for part in resampler.resample(None)]
+            parts += [_samples_of(part) for part in resampler.resample(None)]
     except (av.error.FFmpegError, ValueError, IndexError, OverflowError) as exc:
         raise AudioError("The recording is damaged or cut off.") from exc
     if not count:
         raise AudioError("There is no sound in this file.")
-    return np.concatenate(parts).astype(np.float32) / 32768
+    return np.concatenate(parts).astype(np.float32) / np.float32(32768)
+
+
+def _samples_of(frame: av.AudioFrame) -> NDArray[np.int16]:
+    return frame.to_ndarray().reshape(-1).astype(np.int16, copy=False)

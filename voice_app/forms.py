@@ -3,6 +3,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.utils.datastructures import MultiValueDict
 
 from agents.models import Agent
 from voice_app.models import WHISPER_MODELS, VoiceChoices
@@ -23,7 +24,9 @@ class RecordingForm(forms.Form):
     )
     agent = forms.ModelChoiceField(Agent.objects.none(), required=False)
 
-    def __init__(self, data: Mapping[str, Any], files: Mapping[str, Any], *, user: User) -> None:
+    def __init__(
+        self, data: Mapping[str, Any], files: MultiValueDict[str, Any], *, user: User
+    ) -> None:
         super().__init__(data, files)
         field = self.fields["agent"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 (for the type checker)
