@@ -80,6 +80,13 @@ write_env() {
     fi
 }
 
+# Speech works without it, too, once it is fetched: an installation does not fail for it.
+fetch_speech_model() {
+    note=ready
+    .venv/bin/python manage.py fetch_whisper_model base >>"$log" 2>&1 ||
+        note="not fetched, so agents cannot be spoken to yet; later: .venv/bin/python manage.py fetch_whisper_model"
+}
+
 collect_static() {
     local stamp
     stamp=$(find ./*/static requirements/base.txt cam_site/settings.py -type f -exec sha256sum {} + | LC_ALL=C sort | sha256sum)
@@ -99,6 +106,7 @@ step "Portal environment" make_venv .venv requirements/base.txt
 step "Gateway environment" make_venv .venv-gateway requirements/gateway.txt
 step "Agent image" build_image
 step Settings write_env
+step "Speech model" fetch_speech_model
 step "Static files" collect_static
 if [[ -z $start ]]; then
     printf 'Installed. Start CAM by: make up\n'

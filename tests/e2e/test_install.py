@@ -128,7 +128,7 @@ def test_settings_are_kept_and_readable_by_their_owner_only(site, first_install)
 
 def test_every_process_runs(site, first_install):
     status = site.run("make", "status")
-    for name in ("web", "worker", "beat", "bridge", "gateway", "valkey", "demo_api"):
+    for name in ("web", "worker", "voice", "beat", "bridge", "gateway", "valkey", "demo_api"):
         assert re.search(rf"^{name}\s+RUNNING", status, re.MULTILINE), status
 
 
