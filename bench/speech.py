@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,10 @@ def _compare(portal: Portal, model: Path, speech: dict[int, str], sounds: dict[i
             heard: dict[str, str] = {}
             times: dict[str, list[float]] = {"service": [], "bare": [], "command": []}
             for _ in range(ROUNDS):  # side by side, so that a busy moment is everyone's
-                _time("service", lambda: ask(sound), times, heard)
-                _time("bare", lambda: _listen(bare, decode(io.BytesIO(sound), 600)), times, heard)
+                _time("service", partial(ask, sound), times, heard)
+                _time("bare", partial(_decode_and_listen, bare, sound), times, heard)
                 if command:
-                    _time("command", lambda: command(sound), times, heard)
+                    _time("command", partial(command, sound), times, heard)
             service, alone = (statistics.median(times[name]) for name in ("service", "bare"))
             speedup = statistics.median(times["command"]) / service if command else float("nan")
             length = len(decode(io.BytesIO(sound), 600)) / 16_000
@@ -109,6 +110,10 @@ def _time(
     began = time.perf_counter()
     heard[name] = act()
     times[name].append(time.perf_counter() - began)
+
+
+def _decode_and_listen(model: Any, sound: bytes) -> str:
+    return _listen(model, decode(io.BytesIO(sound), 600))
 
 
 def _listen(
@@ -169,7 +174,7 @@ def _try_settings(model: Path, speech: dict[int, str], sounds: dict[int, bytes])
             heard: dict[str, str] = {}
             for _ in range(3):
                 _time(
-                    "it", lambda: _listen(loaded, sound, beam=beam, batched=batched), times, heard
+                    "it", partial(_listen, loaded, sound, beam=beam, batched=batched), times, heard
                 )
             cells.append(
                 f"{min(times['it']):.2f} ({_error_rate(speech[seconds], heard['it']):.3f})"
