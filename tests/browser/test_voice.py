@@ -36,6 +36,7 @@ def speaking_browser(browser, tmp_path_factory):
             *BROWSER_ARGUMENTS,
             "--use-fake-device-for-media-stream",
             "--use-fake-ui-for-media-stream",
+            "--disable-audio-output",
             f"--use-file-for-fake-audio-capture={path}",
         ],
     )

@@ -97,7 +97,7 @@
       } else {
         mine.quietSince ||= now;
       }
-      const isQuiet = mine.heardAt && now - mine.quietSince > Number(silenceMs);
+      const isQuiet = mine.heardAt && mine.quietSince && now - mine.quietSince > Number(silenceMs);
       const isMute = !mine.heardAt && now - mine.startedAt > NOTHING_HEARD_MS;
       if (mine.isHeld) {
         if (seconds > Number(maxSeconds)) end();
