@@ -72,11 +72,12 @@ def transcribe(request: ApiRequest, file: File[UploadedFile], body: Form[VoiceBo
     summary="Whether speech can be listened to here, and how much waits.",
 )
 def status(request: ApiRequest) -> dict[str, object]:
+    model = voice_of(request.auth).model
     loaded = VoiceWorker.objects.exclude(loaded="").values_list("loaded", flat=True)
     waiting = Recording.objects.filter(state__in=(State.QUEUED, State.RUNNING))
     return {
-        "available": is_available(request.auth),
-        "model": voice_of(request.auth).model,
+        "available": is_available(model),
+        "model": model,
         "loaded": sorted(set(loaded)),
         "queue": waiting.count(),
     }

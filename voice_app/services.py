@@ -30,8 +30,8 @@ def model_folder(name: str) -> Path:
     return Path(settings.CAM_WHISPER_DIR) / name
 
 
-def is_available(user: User) -> bool:
-    return is_present(model_folder(voice_of(user).model))
+def is_available(model: str) -> bool:
+    return is_present(model_folder(model))
 
 
 def add_recording(
@@ -52,7 +52,7 @@ def add_recording(
         raise InvalidRequest(str(exc)) from exc
     voice = voice_of(user)
     name = model or voice.model
-    if not is_present(model_folder(name)):
+    if not is_available(name):
         raise InvalidRequest(f"The speech model {name} is not on this site.")
     open_ones = Recording.objects.filter(user=user, state__in=(State.QUEUED, State.RUNNING))
     if open_ones.count() >= MAX_WAITING:

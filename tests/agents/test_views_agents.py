@@ -236,5 +236,5 @@ def test_pages_take_few_queries(as_alice, alice, agent, django_assert_max_num_qu
         make_session(make_agent(alice, name=f"agent {number}"))
     with django_assert_max_num_queries(6):
         as_alice.get("/")
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         as_alice.get(url(agent))

@@ -16,10 +16,11 @@ register = template.Library()
 @register.inclusion_tag("voice_app/_microphone.html")
 def microphone(user: User, agent: Agent) -> dict[str, object]:
     """The recorder of a prompt box; its script puts what was said into `#prompt`."""
+    voice = voice_of(user)
     return {
         "agent": agent,
-        "voice": voice_of(user),
-        "is_available": is_available(user),
+        "voice": voice,
+        "is_available": is_available(voice.model),
         "max_seconds": settings.CAM_VOICE_MAX_SECONDS,
     }
 
@@ -27,10 +28,10 @@ def microphone(user: User, agent: Agent) -> dict[str, object]:
 @register.inclusion_tag("voice_app/_config_voice.html", takes_context=True)
 def voice_config(context: template.Context) -> dict[str, object]:
     user = context["user"]
-    row = VoiceChoices.objects.filter(user=user).first()
+    voice = voice_of(user)
     return {
-        "form": VoiceForm(instance=row),
-        "voice": voice_of(user),
-        "is_available": is_available(user),
+        "form": VoiceForm(instance=VoiceChoices.objects.filter(user=user).first()),
+        "voice": voice,
+        "is_available": is_available(voice.model),
         "csrf_token": context.get("csrf_token"),
     }
