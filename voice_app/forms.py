@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.utils.datastructures import MultiValueDict
 
 from agents.models import Agent
+from agents.site_settings import current
 from voice_app.models import WHISPER_MODELS, VoiceChoices
 
 LANGUAGES = (
@@ -65,5 +66,7 @@ class VoiceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        field = self.fields["silence_threshold_ms"]
+        field.widget.attrs["placeholder"] = current("CAM_VOICE_SILENCE_THRESHOLD_MS")
         chosen = self.instance.auto_send
         self.initial["auto_send"] = "" if chosen is None else ("yes" if chosen else "no")
