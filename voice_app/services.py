@@ -1,5 +1,6 @@
 """From a recording to its text. Views and API keep it, a worker listens to it."""
 
+import logging
 import os
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -20,9 +21,12 @@ from voice_app.choices import AUTOMATIC, voice_of
 from voice_app.models import Recording, State, VoiceWorker
 from voice_app.whisper import ModelMissing, WarmModel, is_present
 
+logger = logging.getLogger(__name__)
+
 MAX_WAITING = 5
 LOST_AFTER = timedelta(seconds=30)
 DEAD_AFTER = timedelta(minutes=10)
+NOT_HEARD = "The recording could not be listened to. An administrator finds the reason in the log."
 NO_SPEECH = "No speech was heard. Speak closer to the microphone, and try again."
 
 
@@ -91,8 +95,11 @@ def listen(recording_id: UUID | str, model: WarmModel) -> None:
         )
         if not transcript.text:
             raise AudioError(NO_SPEECH)
-    except (AudioError, ModelMissing, OSError) as exc:
+    except (AudioError, ModelMissing) as exc:
         rows.update(state=State.FAILED, error=str(exc), finished_at=timezone.now())
+    except Exception:  # a model that is damaged, a full disk: whoever speaks waits for a word
+        logger.exception("recording %s could not be listened to", recording.pk)
+        rows.update(state=State.FAILED, error=NOT_HEARD, finished_at=timezone.now())
     else:
         rows.update(
             state=State.DONE,

@@ -101,6 +101,7 @@ def test_nobody_fills_the_queue(alice, enqueued):
         (tone(0), None, "x", "no sound"),
         (None, None, "", "No speech was heard"),
         (None, ModelMissing("fetch it"), "x", "fetch it"),
+        (None, RuntimeError("secret /srv/path"), "x", "reason in the log"),
     ],
 )
 def test_failure_is_on_the_row_in_words(
