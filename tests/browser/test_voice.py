@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.visitor import BROWSER_ARGUMENTS, AgentPage, Visitor
+from tests.e2e.stack import Client
 from tests.voice_app.speech import spoken, wav
 
 SAID = "Please run the tests, and tell me what you have changed."
@@ -56,6 +57,14 @@ def agent(speaker, stack, alice_client, request):
     folder = stack.workspace(f"voice-{request.node.name}"[:60].replace("[", "-").replace("]", ""))
     agent_id = alice_client.launch(folder, "")
     return AgentPage(speaker.open(f"/agents/{agent_id}/"))
+
+
+@pytest.fixture
+def bob_client(stack):
+    client = Client(stack, "bob")
+    yield client
+    for agent in client.get("")["agents"]:
+        client.http.delete(f"/api/agents/{agent['id']}")
 
 
 def expect_said(agent):
@@ -111,13 +120,13 @@ def test_refused_microphone_is_said(visitor, stack, alice_client, console):
     expect(agent.page.locator("#recorder")).to_be_hidden()
 
 
-def test_speech_is_sent_at_once_for_who_wants_it(speaker, stack, alice_client):
+def test_speech_is_sent_at_once_for_who_wants_it(speaker, stack, bob_client):
     page = speaker.open("/config/#voice", username="bob")
     page.get_by_label("What was said").select_option("yes")
     page.locator("#voice").get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
-    page.goto(f"/agents/new/?path={stack.workspace('voice-bob')}")
-    page.get_by_role("button", name="Launch").click()
+    agent_id = bob_client.launch(stack.workspace("voice-bob"))
+    page.goto(f"/agents/{agent_id}/")
     agent = AgentPage(page)
     agent.button("Speak").click()
     expect(agent.transcript).to_contain_text("changed", timeout=90_000)

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from voice_app.fetching import FetchError, fetch_model
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, name: str, source: Path | None, **_options: Any) -> None:
+        settings.CAM_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             fetch_model(name, model_folder(name), source=source, tell=self.stdout.write)
         except FetchError as exc:
