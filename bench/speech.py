@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import logging
 import os
 import re
 import shutil
@@ -50,6 +51,7 @@ TRIED = [
 
 
 def run(portal: Portal, options: argparse.Namespace) -> None:  # noqa: ARG001
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)
     model = Path(settings.CAM_WHISPER_DIR) / "base"
     speech = {seconds: " ".join(SENTENCES[:count]) for seconds, count in LENGTHS.items()}
     sounds = {seconds: spoken(text) for seconds, text in speech.items()}
