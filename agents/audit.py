@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
-from django.db.models import CharField, F, QuerySet, Value
+from django.db.models import CharField, F, Model, QuerySet, Value
 from django.db.models.functions import Cast
 
 from agents.models import Agent, ApprovalRequest, AuditRecord, Decision, Delivery, Prompt
@@ -18,6 +18,7 @@ from agents.rows import summarise_input
 ENTRIES_A_PAGE = 100
 MAX_DETAIL_CHARACTERS = 500
 
+R = TypeVar("R", bound=Model)
 Kind = Literal["allowed", "denied", "prompt", "act"]
 
 
@@ -77,27 +78,28 @@ def _decided(user: User, selection: AuditSelection) -> QuerySet[ApprovalRequest]
     found = ApprovalRequest.objects.visible_to(user).filter(
         decision__in=chosen, decided_at__isnull=False
     )
-    if selection.agent:
-        found = found.filter(agent=selection.agent)
-    return found.filter(decided_by__username=selection.person) if selection.person else found
+    return _narrow(found, selection, "decided_by")
 
 
 def _said(user: User, selection: AuditSelection) -> QuerySet[Prompt]:
     found = Prompt.objects.visible_to(user).exclude(delivery=Delivery.CANCELLED, sent_at=None)
     if selection.kind not in ("", "prompt"):
         return found.none()
-    if selection.agent:
-        found = found.filter(agent=selection.agent)
-    return found.filter(author__username=selection.person) if selection.person else found
+    return _narrow(found, selection, "author")
 
 
 def _done(user: User, selection: AuditSelection) -> QuerySet[AuditRecord]:
     found = AuditRecord.objects.visible_to(user)
     if selection.kind not in ("", "act"):
         return found.none()
+    return _narrow(found, selection, "user")
+
+
+def _narrow(rows: QuerySet[R], selection: AuditSelection, person: str) -> QuerySet[R]:
+    """To the selection's agent, and to the person that the field `person` has."""
     if selection.agent:
-        found = found.filter(agent=selection.agent)
-    return found.filter(user__username=selection.person) if selection.person else found
+        rows = rows.filter(agent=selection.agent)
+    return rows.filter(**{f"{person}__username": selection.person}) if selection.person else rows
 
 
 def _keys(rows: QuerySet[Any], moment: str, row_kind: str) -> QuerySet[Any]:

@@ -44,8 +44,8 @@ class Commit:
 class GitTree:
     """`branch` is empty where HEAD is detached, `sha` before the first commit.
 
-    `left_out` counts files that are not listed. `commits` are the latest of a repository, and all of an
-    agent's own branch, whose changes together are `branch_diffs`.
+    `left_out` counts files that are not listed. `commits` are the latest, on an agent's own branch
+    only its own, whose changes together are `branch_diffs`.
     """
 
     branch: str = ""

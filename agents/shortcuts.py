@@ -7,7 +7,7 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from agents.places import places_for
 
-Action = Literal["", "allow", "copy", "deny", "focus", "go", "help", "next", "previous"]
+Action = Literal["", "allow", "copy", "deny", "focus", "go", "help", "next", "press", "previous"]
 
 WALKED = ".agent-link, #transcript > li, .approval"
 
@@ -43,7 +43,7 @@ EVERYWHERE = (
 )
 ON_AN_AGENTS_PAGE = (
     Shortcut("/", "To the prompt", "focus", "#prompt"),
-    Shortcut("v", "Speak to the agent, and again: end"),
+    Shortcut("v", "Speak to the agent, and again: end", "press", "#microphone"),
     Shortcut("a", "Allow the request that has the focus, once", "allow"),
     Shortcut("d", "Deny the request that has the focus", "deny"),
     Shortcut("c", "Copy the row that has the focus", "copy"),

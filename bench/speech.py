@@ -21,7 +21,7 @@ from django.conf import settings
 from bench.portal import Portal
 from bench.tables import median_and_range, print_table
 from tests.voice_app.speech import spoken
-from voice_app.audio import Samples, decode
+from voice_app.audio import decode
 from voice_app.whisper import BATCH_SIZE, BATCHED_SECONDS, BEAM_SIZE
 
 SENTENCES = (
@@ -118,9 +118,7 @@ def _decode_and_listen(model: Any, sound: bytes) -> str:
     return _listen(model, decode(io.BytesIO(sound), 600))
 
 
-def _listen(
-    model: Any, samples: Samples, *, beam: int = BEAM_SIZE, batched: bool | None = None
-) -> str:
+def _listen(model: Any, samples: Any, *, beam: int = BEAM_SIZE, batched: bool | None = None) -> str:
     from faster_whisper import BatchedInferencePipeline
 
     if batched is None:

@@ -8,8 +8,9 @@ from ninja.errors import HttpError
 
 from agents.api.agents import REFUSALS
 from agents.api.auth import ApiRequest
+from agents.models import OPEN_STATES, JobState
 from voice_app.choices import voice_of
-from voice_app.models import Recording, State, VoiceWorker
+from voice_app.models import Recording, VoiceWorker
 from voice_app.services import add_recording, is_available
 
 ModelName = Literal["tiny", "base", "small", "medium", "large"]
@@ -52,7 +53,7 @@ class VoiceStatus(Schema):
     summary="Make text of a recording: WAV, WebM, Ogg, MP3 or M4A.",
 )
 def transcribe(request: ApiRequest, file: File[UploadedFile], body: Form[VoiceBody]) -> Recording:
-    """Waits for the worker; a recording is forgotten once its text is told."""
+    """Waits for the worker."""
     recording = add_recording(request.auth, file, model=body.model, language=body.language)
     deadline = time.monotonic() + WAIT_SECONDS
     while not recording.is_over:
@@ -61,7 +62,7 @@ def transcribe(request: ApiRequest, file: File[UploadedFile], body: Form[VoiceBo
         time.sleep(LOOK_EVERY_SECONDS)
         recording.refresh_from_db(fields=["state"])
     recording.refresh_from_db()
-    if recording.state == State.FAILED:
+    if recording.state == JobState.FAILED:
         raise HttpError(422, recording.error)
     return recording
 
@@ -74,7 +75,7 @@ def transcribe(request: ApiRequest, file: File[UploadedFile], body: Form[VoiceBo
 def status(request: ApiRequest) -> dict[str, object]:
     model = voice_of(request.auth).model
     loaded = VoiceWorker.objects.exclude(loaded="").values_list("loaded", flat=True)
-    waiting = Recording.objects.filter(state__in=(State.QUEUED, State.RUNNING))
+    waiting = Recording.objects.filter(state__in=OPEN_STATES)
     return {
         "available": is_available(model),
         "model": model,

@@ -1,18 +1,19 @@
 """Recordings as samples. What people upload is hostile: formats are told by content, lengths by counting.
 
-Imports neither Django nor the model.
+Imports no Django. The decoder is loaded with the first recording: web pages import this module, too.
 """
 
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import av
-import av.error
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import av
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Samples = NDArray[np.float32]
 
 SAMPLE_RATE = 16_000
 HEAD_BYTES = 64
-Samples = NDArray[np.float32]
 
 
 class AudioError(Exception):
@@ -39,11 +40,15 @@ def format_of(head: bytes) -> str:
     raise AudioError("This is no recording that can be read: send WAV, WebM, Ogg, MP3 or M4A.")
 
 
-def decode(file: BinaryIO, max_seconds: float) -> Samples:
+def decode(file: BinaryIO, max_seconds: float) -> "Samples":
     """One channel at SAMPLE_RATE, from -1 to 1. Raises AudioError.
 
     Decoding ends as soon as there is more than `max_seconds`, whatever the header says.
     """
+    import av
+    import av.error
+    import numpy as np
+
     head = file.read(HEAD_BYTES)
     file.seek(0)
     name = format_of(head)
@@ -68,5 +73,5 @@ def decode(file: BinaryIO, max_seconds: float) -> Samples:
     return np.concatenate(parts).astype(np.float32) / np.float32(32768)
 
 
-def _samples_of(frame: av.AudioFrame) -> NDArray[np.int16]:
-    return frame.to_ndarray().reshape(-1).astype(np.int16, copy=False)
+def _samples_of(frame: "av.AudioFrame") -> "NDArray[np.int16]":
+    return frame.to_ndarray().reshape(-1).astype("int16", copy=False)

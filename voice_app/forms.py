@@ -65,7 +65,8 @@ class VoiceForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ["model", "language", "auto_send", "silence_threshold_ms"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        # Another form of the Config page has a field of the name `model`, too.
+        super().__init__(*args, auto_id="id_voice_%s", **kwargs)
         field = self.fields["silence_threshold_ms"]
         field.widget.attrs["placeholder"] = current("CAM_VOICE_SILENCE_THRESHOLD_MS")
         chosen = self.instance.auto_send

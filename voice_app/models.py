@@ -1,10 +1,9 @@
-import uuid
 from pathlib import Path
 
 from django.conf import settings
 from django.db import models
 
-from agents.models import Agent
+from agents.models import Agent, Job
 from agents.querysets import OwnedByUserQuerySet
 
 WHISPER_MODELS = ("tiny", "base", "small", "medium", "large")
@@ -25,17 +24,9 @@ class VoiceChoices(models.Model):
         return f"{self.user_id}: {self.model} {self.language}"
 
 
-class State(models.TextChoices):
-    QUEUED = "queued", "queued"
-    RUNNING = "running", "running"
-    DONE = "done", "done"
-    FAILED = "failed", "failed"
-
-
-class Recording(models.Model):
+class Recording(Job):
     """Something that a user said, until it is text and the page has it. Nobody else hears or reads it."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="recordings"
     )
@@ -44,20 +35,13 @@ class Recording(models.Model):
     )
     model = models.CharField(max_length=10)
     language = models.CharField(max_length=4, blank=True, help_text="Empty: the model finds out.")
-    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     seconds = models.FloatField(default=0, help_text="How long it is, once it is decoded.")
     seconds_done = models.FloatField(default=0)
     text = models.TextField(blank=True)
     segments = models.JSONField(default=list, blank=True)
-    error = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = OwnedByUserQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-created_at"]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.state}"
@@ -65,10 +49,6 @@ class Recording(models.Model):
     @property
     def audio_path(self) -> Path:
         return Path(settings.CAM_VOICE_DIR) / str(self.pk)
-
-    @property
-    def is_over(self) -> bool:
-        return self.state in (State.DONE, State.FAILED)
 
 
 class VoiceWorker(models.Model):

@@ -14,12 +14,12 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from agents.errors import InvalidRequest, LimitReached
-from agents.models import Agent
+from agents.models import OPEN_STATES, Agent, JobState
 from agents.services.queue import enqueue
 from voice_app.audio import HEAD_BYTES, SAMPLE_RATE, AudioError, decode, format_of
 from voice_app.choices import AUTOMATIC, voice_of
-from voice_app.models import Recording, State, VoiceWorker
-from voice_app.whisper import ModelMissing, WarmModel, is_present
+from voice_app.models import Recording, VoiceWorker
+from voice_app.whisper import ModelMissing, UnknownLanguage, WarmModel, is_present
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def add_recording(
     name = model or voice.model
     if not is_available(name):
         raise InvalidRequest(f"The speech model {name} is not on this site.")
-    open_ones = Recording.objects.filter(user=user, state__in=(State.QUEUED, State.RUNNING))
+    open_ones = Recording.objects.filter(user=user, state__in=OPEN_STATES)
     if open_ones.count() >= MAX_WAITING:
         raise LimitReached("Several recordings of yours wait already. Try again in a moment.")
     spoken = language or voice.language
@@ -78,8 +78,8 @@ def add_recording(
 
 def listen(recording_id: UUID | str, model: WarmModel) -> None:
     """Make text of it, once; how it went is on its row."""
-    waiting = Recording.objects.filter(pk=recording_id, state=State.QUEUED)
-    if not waiting.update(state=State.RUNNING, started_at=timezone.now()):
+    waiting = Recording.objects.filter(pk=recording_id, state=JobState.QUEUED)
+    if not waiting.update(state=JobState.RUNNING, started_at=timezone.now()):
         return
     recording = Recording.objects.get(pk=recording_id)
     rows = Recording.objects.filter(pk=recording.pk)
@@ -95,14 +95,14 @@ def listen(recording_id: UUID | str, model: WarmModel) -> None:
         )
         if not transcript.text:
             raise AudioError(NO_SPEECH)
-    except (AudioError, ModelMissing) as exc:
-        rows.update(state=State.FAILED, error=str(exc), finished_at=timezone.now())
+    except (AudioError, ModelMissing, UnknownLanguage) as exc:
+        rows.update(state=JobState.FAILED, error=str(exc), finished_at=timezone.now())
     except Exception:  # a model that is damaged, a full disk: whoever speaks waits for a word
         logger.exception("recording %s could not be listened to", recording.pk)
-        rows.update(state=State.FAILED, error=NOT_HEARD, finished_at=timezone.now())
+        rows.update(state=JobState.FAILED, error=NOT_HEARD, finished_at=timezone.now())
     else:
         rows.update(
-            state=State.DONE,
+            state=JobState.DONE,
             text=transcript.text,
             segments=[asdict(segment) for segment in transcript.segments],
             language=transcript.language,
@@ -120,15 +120,17 @@ def tell_loaded(name: str) -> None:
 
 def tidy(now: datetime) -> None:
     """Ask again for what a broker lost, give up what a worker died of, forget what is old."""
-    for recording in Recording.objects.filter(state=State.QUEUED, created_at__lt=now - LOST_AFTER):
+    for recording in Recording.objects.filter(
+        state=JobState.QUEUED, created_at__lt=now - LOST_AFTER
+    ):
         enqueue("transcribe", str(recording.pk), app="voice_app")
-    Recording.objects.filter(state=State.RUNNING, started_at__lt=now - DEAD_AFTER).update(
-        state=State.FAILED, error="The worker ended while it listened. Try again.", finished_at=now
+    Recording.objects.filter(state=JobState.RUNNING, started_at__lt=now - DEAD_AFTER).update(
+        state=JobState.FAILED,
+        error="The worker ended while it listened. Try again.",
+        finished_at=now,
     )
     keep = timedelta(minutes=max(settings.CAM_VOICE_KEEP_MINUTES, 60))
-    Recording.objects.filter(created_at__lt=now - keep).exclude(
-        state__in=(State.QUEUED, State.RUNNING)
-    ).delete()
+    Recording.objects.filter(created_at__lt=now - keep).exclude(state__in=OPEN_STATES).delete()
     _remove_files(now)
 
 

@@ -9,9 +9,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from voice_app.audio import SAMPLE_RATE, Samples
+from voice_app.audio import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from voice_app.audio import Samples
 
 BEAM_SIZE = 5
 # Longer ones are cut at silences, and the pieces listened to side by side.
@@ -21,6 +24,10 @@ BATCH_SIZE = 8
 
 class ModelMissing(Exception):
     """The model was never fetched here; `str()` says how to."""
+
+
+class UnknownLanguage(Exception):
+    """The model does not speak it; `str()` names the code."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class WarmModel:
 
     def transcribe(
         self,
-        samples: Samples,
+        samples: "Samples",
         folder: Path,
         *,
         language: str | None,
@@ -66,7 +73,7 @@ class WarmModel:
     ) -> Transcript:
         """`language` None: the model finds out. `progress` is given the seconds that are done.
 
-        Raises ModelMissing.
+        Raises ModelMissing or UnknownLanguage.
         """
         with self._lock:
             self._stop_timer()
@@ -95,12 +102,14 @@ class WarmModel:
     def _listen(
         self,
         model: Any,
-        samples: Samples,
+        samples: "Samples",
         language: str | None,
         progress: Callable[[float], object],
     ) -> Transcript:
         from faster_whisper import BatchedInferencePipeline
 
+        if language and language not in model.supported_languages:
+            raise UnknownLanguage(f"The speech model knows no language with the code {language}.")
         seconds = len(samples) / SAMPLE_RATE
         options = {"beam_size": BEAM_SIZE, "language": language, "vad_filter": True}
         if seconds > BATCHED_SECONDS:

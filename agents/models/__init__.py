@@ -3,9 +3,10 @@ from agents.models.approval import ApprovalRequest, Decision
 from agents.models.audit import Act, AuditRecord
 from agents.models.config import LaunchDefaults, OwnKey, SiteSetting, SiteSettingChange
 from agents.models.event import EventText, SessionEvent
-from agents.models.git import GitAction, GitJob, JobState, Worktree
+from agents.models.git import GitAction, GitJob, Worktree
 from agents.models.image import EventImage, Screenshot
 from agents.models.inspection import ContainerInspection
+from agents.models.job import OPEN_STATES, Job, JobState
 from agents.models.notification import (
     Channel,
     Dispatch,
@@ -22,6 +23,7 @@ from agents.models.token import ApiToken
 from agents.models.workspace import WorkspaceRoot
 
 __all__ = [
+    "OPEN_STATES",
     "Act",
     "Agent",
     "AgentSession",
@@ -42,6 +44,7 @@ __all__ = [
     "EventText",
     "GitAction",
     "GitJob",
+    "Job",
     "JobState",
     "Kind",
     "LaunchDefaults",

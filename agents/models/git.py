@@ -1,11 +1,10 @@
-import uuid
-
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.db.models import Q
 
 from agents.models.agent import Agent
+from agents.models.job import Job
 from agents.querysets import OwnedByUserQuerySet
 
 
@@ -53,17 +52,9 @@ class GitAction(models.TextChoices):
     REMOVE = "remove", "discard a branch"
 
 
-class JobState(models.TextChoices):
-    QUEUED = "queued", "queued"
-    RUNNING = "running", "running"
-    DONE = "done", "done"
-    FAILED = "failed", "failed"
+class GitJob(Job):
+    """What a user asked git of a folder."""
 
-
-class GitJob(models.Model):
-    """What a user asked git of a folder; a worker does it, and the page that asked reads the result."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="git_jobs"
     )
@@ -73,22 +64,11 @@ class GitJob(models.Model):
         Worktree, on_delete=models.CASCADE, null=True, blank=True, related_name="jobs"
     )
     arguments = models.JSONField(default=list)
-    state = models.CharField(max_length=10, choices=JobState, default=JobState.QUEUED)
     output = models.BinaryField(
         default=bytes, help_text="As agents.git_tree reads it; it has NUL characters."
     )
-    error = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = OwnedByUserQuerySet.as_manager()
 
-    class Meta:
-        ordering = ["-created_at"]
-
     def __str__(self) -> str:
         return f"{self.action} in {self.folder}"
-
-    @property
-    def is_over(self) -> bool:
-        return self.state in (JobState.DONE, JobState.FAILED)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from agents.errors import InvalidRequest, LimitReached, WorkspaceProblem
-from agents.models import Agent, GitAction, GitJob, JobState, WorkspaceRoot, Worktree
+from agents.models import OPEN_STATES, Agent, GitAction, GitJob, WorkspaceRoot, Worktree
 from agents.services.queue import enqueue
 from agents.workspaces import WorkspaceError, confine
 
@@ -44,7 +44,7 @@ def ask_git(
         arguments = [worktree.branch]
     waiting = GitJob.objects.filter(
         user=user,
-        state__in=(JobState.QUEUED, JobState.RUNNING),
+        state__in=OPEN_STATES,
         created_at__gt=timezone.now() - LOST_AFTER,
     )
     if waiting.count() >= MAX_WAITING:
@@ -69,8 +69,8 @@ def plan_worktree(agent: Agent, repository: str) -> Worktree:
 def check_repository(user: User, folder: str) -> None:
     """Raises WorkspaceProblem for a folder that has no git directory of its own."""
     try:
-        confine(f"{folder}/.git", WorkspaceRoot.objects.visible_to(user).paths())
-    except WorkspaceError as exc:
+        confine_to_roots(user, f"{folder}/.git")
+    except WorkspaceProblem as exc:
         raise WorkspaceProblem(
             "Only a git repository can give an agent a branch of its own, "
             f"and {folder} has no .git folder."

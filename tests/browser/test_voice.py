@@ -130,3 +130,15 @@ def test_speech_is_sent_at_once_for_who_wants_it(speaker, stack, bob_client):
     agent = AgentPage(page)
     agent.button("Speak").click()
     expect(agent.transcript).to_contain_text("changed", timeout=90_000)
+
+
+def test_missing_model_is_said_before_anybody_is_heard(speaker, stack, bob_client):
+    page = speaker.open("/config/#voice", username="bob")
+    page.get_by_label("Speech model").select_option("small")
+    page.locator("#voice").get_by_role("button", name="Save").click()
+    page.goto(f"/agents/{bob_client.launch(stack.workspace('voice-no-model'))}/")
+    AgentPage(page).button("Speak").click()
+    expect(page.locator("#composer .agent-error")).to_contain_text(
+        "model small is not on this site"
+    )
+    expect(page.locator("#recorder")).to_be_hidden()

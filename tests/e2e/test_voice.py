@@ -49,6 +49,12 @@ def test_language_is_found_out(transcribe, sound):
     assert transcribe(sound).json()["language"] == "en"
 
 
+def test_language_that_no_model_knows_is_named(transcribe, sound):
+    response = transcribe(sound, language="xx")
+    assert response.status_code == 422
+    assert "code xx" in response.json()["reason"]
+
+
 def test_model_stays_warm_and_is_told(stack, alice_client, transcribe, sound):
     transcribe(sound, language="en")
     status = alice_client.http.get("/api/voice/status").json()

@@ -1,8 +1,7 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from tests.agents.conftest import client_of
-from tests.agents.factories import make_agent
+from tests.agents.conftest import agent, as_alice, as_bob  # noqa: F401 (fixtures)
 from tests.voice_app.speech import tone
 from voice_app import services
 from voice_app.whisper import Segment, Transcript
@@ -54,21 +53,6 @@ def enqueued(monkeypatch):
 def worker(monkeypatch, model):
     """A voice worker that is there at once."""
     monkeypatch.setattr(services, "enqueue", lambda _task, key, *, app: services.listen(key, model))
-
-
-@pytest.fixture
-def as_alice(alice):
-    return client_of(alice)
-
-
-@pytest.fixture
-def as_bob(bob):
-    return client_of(bob)
-
-
-@pytest.fixture
-def agent(alice):
-    return make_agent(alice)
 
 
 def upload(data=None, name="speech"):

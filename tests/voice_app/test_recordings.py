@@ -9,12 +9,13 @@ import pytest
 from django.utils import timezone
 
 from agents.errors import InvalidRequest, LimitReached
+from agents.models import JobState
 from tests.voice_app.conftest import upload
 from tests.voice_app.speech import tone
 from voice_app import services
-from voice_app.models import Recording, State, VoiceChoices, VoiceWorker
+from voice_app.models import Recording, VoiceChoices, VoiceWorker
 from voice_app.services import MAX_WAITING, add_recording, listen, tidy
-from voice_app.whisper import ModelMissing
+from voice_app.whisper import ModelMissing, UnknownLanguage
 
 pytestmark = pytest.mark.usefixtures("voice_site")
 
@@ -36,7 +37,7 @@ def test_recording_is_kept_for_its_speaker_alone_and_queued(alice, enqueued):
 
 def test_text_and_times_are_on_the_row_and_the_sound_is_gone(alice, model, enqueued):
     recording = heard(alice, model)
-    assert (recording.state, recording.text) == (State.DONE, "Run the tests.")
+    assert (recording.state, recording.text) == (JobState.DONE, "Run the tests.")
     assert recording.segments == [{"start": 0, "end": 1, "text": "Run the tests."}]
     assert (recording.seconds, recording.seconds_done) == (1.0, 1.0)
     assert not recording.audio_path.exists()
@@ -101,6 +102,7 @@ def test_nobody_fills_the_queue(alice, enqueued):
         (tone(0), None, "x", "no sound"),
         (None, None, "", "No speech was heard"),
         (None, ModelMissing("fetch it"), "x", "fetch it"),
+        (None, UnknownLanguage("no language xx"), "x", "no language xx"),
         (None, RuntimeError("secret /srv/path"), "x", "reason in the log"),
     ],
 )
@@ -110,7 +112,7 @@ def test_failure_is_on_the_row_in_words(
     settings.CAM_VOICE_MAX_SECONDS = 5
     model.error, model.heard = error, heard_text
     recording = heard(alice, model, data)
-    assert recording.state == State.FAILED
+    assert recording.state == JobState.FAILED
     assert words in recording.error
     assert not recording.audio_path.exists()
 
@@ -131,10 +133,10 @@ def test_what_a_broker_lost_is_asked_for_again(alice, enqueued):
 
 def test_what_a_worker_died_of_is_given_up(alice, enqueued):
     recording = add_recording(alice, upload())
-    Recording.objects.update(state=State.RUNNING, started_at=timezone.now())
+    Recording.objects.update(state=JobState.RUNNING, started_at=timezone.now())
     tidy(timezone.now() + timedelta(minutes=11))
     recording.refresh_from_db()
-    assert (recording.state, "Try again" in recording.error) == (State.FAILED, True)
+    assert (recording.state, "Try again" in recording.error) == (JobState.FAILED, True)
 
 
 def test_files_of_nobody_are_removed(alice, enqueued):

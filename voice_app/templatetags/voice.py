@@ -33,5 +33,6 @@ def voice_config(context: template.Context) -> dict[str, object]:
         "form": VoiceForm(instance=VoiceChoices.objects.filter(user=user).first()),
         "voice": voice,
         "is_available": is_available(voice.model),
+        "keep_minutes": settings.CAM_VOICE_KEEP_MINUTES,
         "csrf_token": context.get("csrf_token"),
     }

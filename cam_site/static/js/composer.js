@@ -19,6 +19,19 @@
     prompt.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
+  // For the scripts that put something into the box: pictures, speech.
+  composer.fill = fill;
+  composer.complain = (text) => {
+    const line = document.createElement("p");
+    line.className = "error";
+    line.textContent = text;
+    composer.querySelector(".agent-error").replaceChildren(...(text ? [line] : []));
+  };
+  composer.post = (url, body) => {
+    const headers = { "X-CSRFToken": composer.elements.csrfmiddlewaretoken.value, "HX-Request": "true" };
+    return fetch(url, { method: "POST", body, headers });
+  };
+
   prompt.value ||= localStorage.getItem(draftKey) ?? "";
   prompt.addEventListener("input", keepDraft);
 

@@ -4,19 +4,9 @@
   const composer = document.getElementById("composer");
   const attached = document.getElementById("attached");
   const chooser = document.getElementById("picture");
-  const errors = composer.querySelector(".agent-error");
-  const token = composer.elements.csrfmiddlewaretoken.value;
-
-  const complain = (text) => {
-    const line = document.createElement("p");
-    line.className = "error";
-    line.textContent = text;
-    errors.replaceChildren(line);
-  };
+  const { complain, post } = composer;
 
   const parse = (html) => new DOMParser().parseFromString(html, "text/html").body;
-
-  const post = (url, body) => fetch(url, { method: "POST", body, headers: { "X-CSRFToken": token, "HX-Request": "true" } });
 
   const upload = async (file) => {
     if (file.size > LARGEST_BYTES) {
@@ -32,7 +22,7 @@
     const response = await post(composer.dataset.uploads, body).catch(() => null);
     const answer = response && [200, 422].includes(response.status) ? parse(await response.text()) : null;
     if (response?.ok && answer) {
-      errors.replaceChildren();
+      complain("");
       waiting.replaceWith(...answer.children);
     } else {
       waiting.remove();

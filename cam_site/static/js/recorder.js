@@ -5,7 +5,7 @@
   if (!button || !panel) return;
   const composer = document.getElementById("composer");
   const prompt = document.getElementById("prompt");
-  const errors = composer.querySelector(".agent-error");
+  const { complain, fill, post } = composer;
   const loudness = document.getElementById("loudness");
   const clock = document.getElementById("recorder-time");
   const words = document.getElementById("recorder-words");
@@ -14,14 +14,7 @@
   const LOUD = 0.015; // root mean square of a voice, and of no quiet room
   const NOTHING_HEARD_MS = 8000;
   let session = null;
-  let pressedAt = 0;
-
-  const complain = (text) => {
-    const line = document.createElement("p");
-    line.className = "error";
-    line.textContent = text;
-    errors.replaceChildren(line);
-  };
+  let pressedAt = 0; // while the pointer holds the button that it began with
 
   const show = (text) => {
     panel.hidden = false;
@@ -52,9 +45,9 @@
   };
 
   const begin = async () => {
-    const mine = { chunks: [], isCancelled: false, heardAt: 0, quietSince: 0 };
+    const mine = { chunks: [], wasHeard: false, quietSince: 0 };
     session = mine;
-    errors.replaceChildren();
+    complain("");
     show("Asking for the microphone …");
     try {
       mine.stream = await openMicrophone();
@@ -92,14 +85,14 @@
       loudness.value = Math.min(1, rms * 6);
       clock.textContent = `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
       if (rms > LOUD) {
-        mine.heardAt = now;
+        mine.wasHeard = true;
         mine.quietSince = 0;
       } else {
         mine.quietSince ||= now;
       }
-      const isQuiet = mine.heardAt && mine.quietSince && now - mine.quietSince > Number(silenceMs);
-      const isMute = !mine.heardAt && now - mine.startedAt > NOTHING_HEARD_MS;
-      if (mine.isHeld) {
+      const isQuiet = mine.wasHeard && mine.quietSince && now - mine.quietSince > Number(silenceMs);
+      const isMute = !mine.wasHeard && now - mine.startedAt > NOTHING_HEARD_MS;
+      if (pressedAt) {
         if (seconds > Number(maxSeconds)) end();
       } else if (isMute) {
         cancel();
@@ -115,10 +108,7 @@
   };
 
   const cancel = () => {
-    if (!session) return;
-    const mine = session;
-    mine.isCancelled = true;
-    if (mine.recorder?.state === "recording") mine.recorder.stop();
+    end();
     reset();
   };
 
@@ -126,7 +116,7 @@
     clearInterval(mine.timer);
     mine.context.close();
     mine.stream.getTracks().forEach((track) => track.stop());
-    if (mine.isCancelled) return;
+    if (session !== mine) return; // cancelled
     loudness.value = 0;
     button.setAttribute("aria-pressed", "false");
     button.setAttribute("aria-label", "Speak");
@@ -147,8 +137,7 @@
     const body = new FormData();
     body.append("file", recording, "speech");
     body.append("agent", agent);
-    const token = composer.elements.csrfmiddlewaretoken.value;
-    const response = await fetch(uploads, { method: "POST", body, headers: { "X-CSRFToken": token, "HX-Request": "true" } }).catch(() => null);
+    const response = await post(uploads, body).catch(() => null);
     const answer = await response?.json().catch(() => null);
     if (!response?.ok || !answer) throw new Error(answer?.error ?? "The recording could not be sent. Try again.");
     for (let tries = 0; session === mine; tries += 1) {
@@ -163,9 +152,7 @@
   };
 
   const take = (text) => {
-    prompt.value = prompt.value.trim() ? `${prompt.value.trimEnd()} ${text}` : text;
-    prompt.setSelectionRange(prompt.value.length, prompt.value.length);
-    prompt.dispatchEvent(new Event("input", { bubbles: true }));
+    fill(prompt.value.trim() ? `${prompt.value.trimEnd()} ${text}` : text);
     if (autoSend === "yes") composer.requestSubmit();
     else prompt.focus();
   };
@@ -178,37 +165,28 @@
   button.hidden = false;
   button.addEventListener("pointerdown", ({ button: which }) => {
     if (which) return;
-    pressedAt = performance.now();
-    if (!session) {
-      begin();
-      session.isPressed = true;
-      session.isHeld = true;
-    }
+    if (!session) pressedAt = performance.now();
+    toggle();
   });
   const release = () => {
-    if (!session?.isPressed) return;
-    session.isPressed = false;
-    session.isHeld = false;
-    session.wasPressed = true;
-    if (performance.now() - pressedAt > HOLD_MS) end();
+    const isPushToTalk = pressedAt && performance.now() - pressedAt > HOLD_MS;
+    pressedAt = 0;
+    if (isPushToTalk) end();
   };
   addEventListener("pointerup", release);
   addEventListener("pointercancel", release);
-  button.addEventListener("click", () => {
-    // A press of the pointer has begun it already.
-    if (session?.wasPressed) session.wasPressed = false;
-    else toggle();
+  // By key: a press of the pointer, which counts its clicks, was seen to above.
+  button.addEventListener("click", ({ detail }) => {
+    if (!detail) toggle();
   });
   document.getElementById("recorder-cancel").addEventListener("click", cancel);
+  // Before the prompt box, where Esc interrupts the agent.
   document.addEventListener(
     "keydown",
     (event) => {
-      if (event.key === "Escape" && session) {
-        event.preventDefault();
-        cancel();
-      }
-      const isTyping = event.target.matches?.("input, textarea, select, [contenteditable]");
-      if (event.key === "v" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey && !document.querySelector("dialog[open]")) toggle();
+      if (event.key !== "Escape" || !session) return;
+      event.preventDefault();
+      cancel();
     },
     true,
   );

@@ -56,6 +56,11 @@
     },
     help: show,
     next: ({ target }) => walk(target, 1),
+    press: ({ target }) => {
+      const button = document.querySelector(target);
+      button?.click();
+      return Boolean(button);
+    },
     previous: ({ target }) => walk(target, -1),
   };
 
