@@ -66,7 +66,7 @@ class VoiceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Another form of the Config page has a field of the name `model`, too.
-        super().__init__(*args, auto_id="id_voice_%s", **kwargs)
+        super().__init__(*args, **kwargs | {"auto_id": "id_voice_%s"})
         field = self.fields["silence_threshold_ms"]
         field.widget.attrs["placeholder"] = current("CAM_VOICE_SILENCE_THRESHOLD_MS")
         chosen = self.instance.auto_send
