@@ -8,11 +8,9 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import AnonymousUser, User
-from django.contrib.sessions.backends.db import SessionStore
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -24,6 +22,7 @@ from agents.models import Agent
 from agents.numbers import parse_seq
 from agents.outages import DATABASE_IS_AWAY, outages
 from agents.services.presence import forget_viewer, note_viewer
+from agents.session_user import user_of_session
 from agents.tokens import user_of_authorization
 
 NOT_FOUND = 4404
@@ -95,7 +94,7 @@ class AgentConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.close(TRY_AGAIN)
 
     async def get_user(self) -> User | AnonymousUser:
-        return await _user_of_session(self.scope)
+        return await user_of_session(self.scope)
 
     async def send_update(self, update: Update) -> None:
         raise NotImplementedError
@@ -201,7 +200,7 @@ class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.accept()
         self._task: asyncio.Task[None] | None = None
         self._groups: set[str] = set()
-        user = await _user_of_session(self.scope)
+        user = await user_of_session(self.scope)
         if not user.is_authenticated:
             await self.close(NOT_FOUND)
             return
@@ -247,7 +246,7 @@ class AgentListConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _show(self) -> bool:
         """Send what changed. False where the user is not signed in any more."""
-        user = await _user_of_session(self.scope)
+        user = await user_of_session(self.scope)
         if not user.is_authenticated:
             await self.close(NOT_FOUND)
             return False
@@ -268,12 +267,6 @@ def _cursor(query_string: bytes) -> int | None:
     """The `after` of the URL, 0 without one, None where it is no sequence number."""
     text = parse_qs(query_string.decode("latin-1")).get("after", ["0"])[0]
     return parse_seq(text)
-
-
-async def _user_of_session(scope: dict[str, Any]) -> User | AnonymousUser:
-    """Who the cookie's session belongs to now: not after a logout, nor where the user is disabled."""
-    session = SessionStore(scope["session"].session_key)
-    return await get_user({"session": session})  # type: ignore[no-any-return]
 
 
 def _read_list(user: User, selection: HomeSelection) -> tuple[set[int], str, Asked]:

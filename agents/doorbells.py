@@ -1,8 +1,8 @@
 """Tell readers that rows changed. A lost doorbell costs nothing: every reader looks by itself too."""
 
 import logging
-from collections.abc import Iterable
-from typing import Literal, TypedDict
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
@@ -39,13 +39,16 @@ def bridge_group(node: str) -> str:
 
 
 async def ring(*groups: str, agent_id: UUID | str) -> None:
-    message = AgentChanged(type="agent.changed", agent_id=str(agent_id))
+    await send(AgentChanged(type="agent.changed", agent_id=str(agent_id)), *groups)
+
+
+async def send(message: Mapping[str, Any], *groups: str) -> None:
     layer = get_channel_layer()
     try:
         for group in groups:
             await layer.group_send(group, message)
     except (OSError, RedisError) as exc:
-        logger.warning("doorbell of agent %s was lost: %s", agent_id, exc)
+        logger.warning("doorbell of %s was lost: %s", ", ".join(groups), exc)
 
 
 def ring_on_commit(*groups: str, agent_id: UUID | str) -> None:

@@ -4,15 +4,14 @@ import asyncio
 import json
 from typing import Any
 
-from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.contrib.auth.models import AnonymousUser, User
-from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.auth.models import User
 
 from agents.doorbells import AgentChanged, notice_group
 from agents.models import Agent, Channel, Notification, NotificationChoice, Status
 from agents.outages import DATABASE_IS_AWAY, outages
+from agents.session_user import user_of_session
 
 NOT_FOUND = 4404
 GATHER_SECONDS = 0.2
@@ -26,7 +25,7 @@ class NoticesConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         await self.accept()
         self._task: asyncio.Task[None] | None = None
-        user = await self._find_user()
+        user = await user_of_session(self.scope)
         if not user.is_authenticated:
             await self.close(NOT_FOUND)
             return
@@ -45,11 +44,6 @@ class NoticesConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def agent_changed(self, message: AgentChanged) -> None:  # noqa: ARG002
         self._wake.set()
 
-    async def _find_user(self) -> User | AnonymousUser:
-        """Who the cookie's session belongs to now: a logout or a disabled user ends the socket."""
-        session = SessionStore(self.scope["session"].session_key)
-        return await get_user({"session": session})  # type: ignore[no-any-return]
-
     async def _run(self) -> None:
         while True:
             try:
@@ -67,7 +61,7 @@ class NoticesConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _show(self) -> bool:
         """Send what changed. False where the user is not signed in any more."""
-        user = await self._find_user()
+        user = await user_of_session(self.scope)
         if not user.is_authenticated:
             await self.close(NOT_FOUND)
             return False

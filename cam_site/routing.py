@@ -1,3 +1,7 @@
-from agents.routing import websocket_urlpatterns
+from agents import routing as agents_routing
+from voice_app import routing as voice_routing
 
-__all__ = ["websocket_urlpatterns"]
+websocket_urlpatterns = [
+    *agents_routing.websocket_urlpatterns,
+    *voice_routing.websocket_urlpatterns,
+]

@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from cam_site import env
 from cam_site.env import read
+from voice_app.whisper import ModelName
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(str(BASE_DIR / ".env"))
@@ -123,9 +124,7 @@ CAM_GATEWAY_PYTHON = read(
 )
 
 # Speech
-CAM_WHISPER_MODEL = read(
-    "CAM_WHISPER_MODEL", env.choice("tiny", "base", "small", "medium", "large"), "base"
-)
+CAM_WHISPER_MODEL = read("CAM_WHISPER_MODEL", env.choice(*ModelName), "base")
 CAM_WHISPER_LANGUAGE = read(
     "CAM_WHISPER_LANGUAGE",
     env.matching(r"auto|[a-z]{2,3}", "auto, or a language's code such as en"),
@@ -265,7 +264,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "max_retries": 1}
 CELERY_TASK_PUBLISH_RETRY = False
 # Speech has a worker of its own: the model stays warm there, and no start of an agent waits for a long recording.
-CELERY_TASK_ROUTES = {"voice_app.tasks.transcribe": {"queue": "voice"}}
+CELERY_TASK_ROUTES = {
+    "voice_app.tasks.transcribe": {"queue": "voice"},
+    "voice_app.tasks.listen_so_far": {"queue": "voice"},
+}
 CELERY_BEAT_SCHEDULER = "cam_site.beat:PatientScheduler"
 CELERY_BEAT_SCHEDULE = {
     "recover-lost-work": {"task": "agents.tasks.recover_lost_work", "schedule": 30.0},
@@ -414,7 +416,7 @@ CAM_CHANGEABLE = {
         "Speech model",
         "What speech is listened to with, unless a user chooses: tiny, base, small, medium or large. "
         "manage.py fetch_whisper_model brings one here.",
-        env.choice("tiny", "base", "small", "medium", "large"),
+        env.choice(*ModelName),
     ),
     "CAM_WHISPER_LANGUAGE": (
         "Language of speech",

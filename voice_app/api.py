@@ -12,8 +12,8 @@ from agents.models import OPEN_STATES, JobState
 from voice_app.choices import voice_of
 from voice_app.models import Recording, VoiceWorker
 from voice_app.services import add_recording, is_available
+from voice_app.whisper import ModelName
 
-ModelName = Literal["tiny", "base", "small", "medium", "large"]
 LOOK_EVERY_SECONDS = 0.03
 WAIT_SECONDS = 600
 

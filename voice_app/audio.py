@@ -40,10 +40,11 @@ def format_of(head: bytes) -> str:
     raise AudioError("This is no recording that can be read: send WAV, WebM, Ogg, MP3 or M4A.")
 
 
-def decode(file: BinaryIO, max_seconds: float) -> "Samples":
+def decode(file: BinaryIO, max_seconds: float, *, is_whole: bool = True) -> "Samples":
     """One channel at SAMPLE_RATE, from -1 to 1. Raises AudioError.
 
-    Decoding ends as soon as there is more than `max_seconds`, whatever the header says.
+    Decoding ends as soon as there is more than `max_seconds`, whatever the header says. Of a file that is
+    not whole yet, what comes before its broken end is what there is.
     """
     import av
     import av.error
@@ -67,7 +68,8 @@ def decode(file: BinaryIO, max_seconds: float) -> "Samples":
                     raise AudioError(f"The recording is longer than {max_seconds:g} seconds.")
             parts += [_samples_of(part) for part in resampler.resample(None)]
     except (av.error.FFmpegError, ValueError, IndexError, OverflowError) as exc:
-        raise AudioError("The recording is damaged or cut off.") from exc
+        if is_whole or not parts:
+            raise AudioError("The recording is damaged or cut off.") from exc
     if not count:
         raise AudioError("There is no sound in this file.")
     return np.concatenate(parts).astype(np.float32) / np.float32(32768)

@@ -1,13 +1,10 @@
-from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.contrib.auth.models import User
-from django.utils.datastructures import MultiValueDict
 
-from agents.models import Agent
 from agents.site_settings import current
-from voice_app.models import WHISPER_MODELS, VoiceChoices
+from voice_app.models import VoiceChoices
+from voice_app.whisper import ModelName
 
 LANGUAGES = (
     *(("de", "German"), ("en", "English"), ("es", "Spanish"), ("fr", "French"), ("it", "Italian")),
@@ -18,27 +15,11 @@ LANGUAGES = (
 AS_THE_SITE = "As the site has it"
 
 
-class RecordingForm(forms.Form):
-    file = forms.FileField(
-        max_length=255,
-        error_messages={"empty": "The recording is empty.", "required": "No file came."},
-    )
-    agent = forms.ModelChoiceField(Agent.objects.none(), required=False)
-
-    def __init__(
-        self, data: Mapping[str, Any], files: MultiValueDict[str, Any], *, user: User
-    ) -> None:
-        super().__init__(data, files)
-        field = self.fields["agent"]
-        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 (for the type checker)
-        field.queryset = Agent.objects.actable_by(user)
-
-
 class VoiceForm(forms.ModelForm):  # type: ignore[type-arg]
     model = forms.ChoiceField(
         required=False,
         label="Speech model",
-        choices=[("", AS_THE_SITE), *((name, name) for name in WHISPER_MODELS)],
+        choices=[("", AS_THE_SITE), *((name.value, name.value) for name in ModelName)],
     )
     language = forms.ChoiceField(
         required=False,

@@ -3,10 +3,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import models
 
-from agents.models import Agent, Job
+from agents.models import Job
 from agents.querysets import OwnedByUserQuerySet
-
-WHISPER_MODELS = ("tiny", "base", "small", "medium", "large")
 
 
 class VoiceChoices(models.Model):
@@ -30,14 +28,12 @@ class Recording(Job):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="recordings"
     )
-    agent = models.ForeignKey(
-        Agent, on_delete=models.CASCADE, null=True, blank=True, related_name="recordings"
-    )
     model = models.CharField(max_length=10)
     language = models.CharField(max_length=4, blank=True, help_text="Empty: the model finds out.")
     seconds = models.FloatField(default=0, help_text="How long it is, once it is decoded.")
-    seconds_done = models.FloatField(default=0)
-    text = models.TextField(blank=True)
+    seconds_done = models.FloatField(default=0, help_text="How much of it is in the text.")
+    text = models.TextField(blank=True, help_text="While it arrives: what is settled of it.")
+    interim = models.TextField(blank=True, help_text="While it arrives: what may still change.")
     segments = models.JSONField(default=list, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
 

@@ -1,7 +1,8 @@
-"""From a recording to its text. Views and API keep it, a worker listens to it."""
+"""From a recording to its text. Sockets and API keep it, a worker listens to it."""
 
 import logging
 import os
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,15 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from agents.errors import InvalidRequest, LimitReached
-from agents.models import OPEN_STATES, Agent, JobState
+from agents.models import OPEN_STATES, JobState
 from agents.services.queue import enqueue
 from voice_app.audio import HEAD_BYTES, SAMPLE_RATE, AudioError, decode, format_of
 from voice_app.choices import AUTOMATIC, voice_of
+from voice_app.doorbells import ring_recording
 from voice_app.models import Recording, VoiceWorker
 from voice_app.whisper import ModelMissing, UnknownLanguage, WarmModel, is_present
 
@@ -27,6 +30,7 @@ MAX_WAITING = 5
 LOST_AFTER = timedelta(seconds=30)
 DEAD_AFTER = timedelta(minutes=10)
 NOT_HEARD = "The recording could not be listened to. An administrator finds the reason in the log."
+EMPTY = "The recording is empty."
 NO_SPEECH = "No speech was heard. Speak closer to the microphone, and try again."
 
 
@@ -39,21 +43,25 @@ def is_available(model: str) -> bool:
 
 
 def add_recording(
-    user: User,
-    file: "UploadedFile[Any]",
-    *,
-    agent: Agent | None = None,
-    model: str = "",
-    language: str = "",
+    user: User, file: "UploadedFile[Any]", *, model: str = "", language: str = ""
 ) -> Recording:
-    """Keep it for a worker. Raises InvalidRequest or LimitReached."""
-    limit = settings.CAM_VOICE_MAX_MB * 1_000_000
-    if file.size and file.size > limit:
-        raise InvalidRequest(f"The recording is larger than {settings.CAM_VOICE_MAX_MB} MB.")
+    """Keep a whole one for a worker. Raises InvalidRequest or LimitReached."""
+    if not file.size:
+        raise InvalidRequest(EMPTY)
+    _check_size(file.size)
+    recording = begin_recording(user, model=model, language=language)
     try:
-        format_of(file.read(HEAD_BYTES))
-    except AudioError as exc:
-        raise InvalidRequest(str(exc)) from exc
+        for chunk in file.chunks():
+            add_sound(recording, chunk)
+    except InvalidRequest:
+        abandon(recording)
+        raise
+    end_recording(recording)
+    return recording
+
+
+def begin_recording(user: User, *, model: str = "", language: str = "") -> Recording:
+    """One whose sound arrives from now on. Raises InvalidRequest or LimitReached."""
     voice = voice_of(user)
     name = model or voice.model
     if not is_available(name):
@@ -63,26 +71,91 @@ def add_recording(
         raise LimitReached("Several recordings of yours wait already. Try again in a moment.")
     spoken = language or voice.language
     recording = Recording(
-        user=user, agent=agent, model=name, language="" if spoken == AUTOMATIC else spoken
+        user=user,
+        state=JobState.ARRIVING,
+        model=name,
+        language="" if spoken == AUTOMATIC else spoken,
     )
-    file.seek(0)
     recording.audio_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(recording.audio_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "wb") as kept:
-        for chunk in file.chunks():
-            kept.write(chunk)
+    os.close(os.open(recording.audio_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     recording.save(force_insert=True)
-    enqueue("transcribe", str(recording.pk), app="voice_app")
     return recording
+
+
+def add_sound(recording: Recording, data: bytes) -> None:
+    """Raises InvalidRequest where there is too much of it, or it is no sound."""
+    with recording.audio_path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        _check_size(size + len(data))
+        if not size and data:
+            try:
+                format_of(data[:HEAD_BYTES])
+            except AudioError as exc:
+                raise InvalidRequest(str(exc)) from exc
+        file.write(data)
+
+
+def ask_for_interim(recording: Recording) -> None:
+    enqueue("listen_so_far", str(recording.pk), app="voice_app")
+
+
+def end_recording(recording: Recording) -> None:
+    """All of it is here. Raises InvalidRequest where that is nothing."""
+    if not recording.audio_path.stat().st_size:
+        raise InvalidRequest(EMPTY)
+    if _arriving(recording.pk).update(state=JobState.QUEUED):
+        enqueue("transcribe", str(recording.pk), app="voice_app")
+
+
+def abandon(recording: Recording) -> None:
+    """Forget it, unless all of it is here."""
+    if _arriving(recording.pk).delete()[0]:
+        recording.audio_path.unlink(missing_ok=True)
+
+
+def listen_so_far(recording_id: UUID | str, model: WarmModel) -> None:
+    """Put on the row what can be made of it while it arrives. What is wrong with it is said at its end."""
+    recording = _arriving(recording_id).first()
+    if recording is None:
+        return
+    with suppress(AudioError, ModelMissing, UnknownLanguage, FileNotFoundError):
+        with recording.audio_path.open("rb") as file:
+            samples = decode(file, settings.CAM_VOICE_MAX_SECONDS, is_whole=False)
+        done = recording.seconds_done
+        interim = model.listen_so_far(
+            samples[int(done * SAMPLE_RATE) :],
+            model_folder(recording.model),
+            language=recording.language or None,
+        )
+        heard = {"interim": interim.text}
+        if interim.settled_seconds:
+            text = f"{recording.text} {interim.text}".strip()
+            heard = {"text": text, "interim": "", "seconds_done": done + interim.settled_seconds}
+        _arriving(recording_id).update(**heard)
+    ring_recording(recording.pk)
+
+
+def _arriving(recording_id: UUID | str) -> QuerySet[Recording]:
+    return Recording.objects.filter(pk=recording_id, state=JobState.ARRIVING)
+
+
+def _check_size(size: int) -> None:
+    if size > settings.CAM_VOICE_MAX_MB * 1_000_000:
+        raise InvalidRequest(f"The recording is larger than {settings.CAM_VOICE_MAX_MB} MB.")
 
 
 def listen(recording_id: UUID | str, model: WarmModel) -> None:
     """Make text of it, once; how it went is on its row."""
     waiting = Recording.objects.filter(pk=recording_id, state=JobState.QUEUED)
-    if not waiting.update(state=JobState.RUNNING, started_at=timezone.now()):
+    if not waiting.update(state=JobState.RUNNING, seconds_done=0, started_at=timezone.now()):
         return
     recording = Recording.objects.get(pk=recording_id)
     rows = Recording.objects.filter(pk=recording.pk)
+
+    def tell_progress(seconds: float) -> None:
+        rows.update(seconds_done=seconds)
+        ring_recording(recording.pk)
+
     try:
         with recording.audio_path.open("rb") as file:
             samples = decode(file, settings.CAM_VOICE_MAX_SECONDS)
@@ -91,7 +164,7 @@ def listen(recording_id: UUID | str, model: WarmModel) -> None:
             samples,
             model_folder(recording.model),
             language=recording.language or None,
-            progress=lambda seconds: rows.update(seconds_done=seconds),
+            progress=tell_progress,
         )
         if not transcript.text:
             raise AudioError(NO_SPEECH)
@@ -108,8 +181,10 @@ def listen(recording_id: UUID | str, model: WarmModel) -> None:
             language=transcript.language,
             seconds=transcript.seconds,
             seconds_done=transcript.seconds,
+            interim="",
             finished_at=timezone.now(),
         )
+    ring_recording(recording.pk)
     if not settings.CAM_VOICE_KEEP_MINUTES:
         recording.audio_path.unlink(missing_ok=True)
 
@@ -119,7 +194,7 @@ def tell_loaded(name: str) -> None:
 
 
 def tidy(now: datetime) -> None:
-    """Ask again for what a broker lost, give up what a worker died of, forget what is old."""
+    """Ask again for what a broker lost, give up what a worker died of, forget what is old or never ended."""
     for recording in Recording.objects.filter(
         state=JobState.QUEUED, created_at__lt=now - LOST_AFTER
     ):
@@ -129,6 +204,8 @@ def tidy(now: datetime) -> None:
         error="The worker ended while it listened. Try again.",
         finished_at=now,
     )
+    longest = timedelta(seconds=settings.CAM_VOICE_MAX_SECONDS) + DEAD_AFTER
+    Recording.objects.filter(state=JobState.ARRIVING, created_at__lt=now - longest).delete()
     keep = timedelta(minutes=max(settings.CAM_VOICE_KEEP_MINUTES, 60))
     Recording.objects.filter(created_at__lt=now - keep).exclude(state__in=OPEN_STATES).delete()
     _remove_files(now)

@@ -27,5 +27,10 @@ def transcribe(recording_id: str) -> None:
 
 
 @shared_task
+def listen_so_far(recording_id: str) -> None:
+    services.listen_so_far(recording_id, _model())
+
+
+@shared_task
 def tidy_recordings() -> None:
     services.tidy(timezone.now())

@@ -1,53 +1,15 @@
-"""What the recorder on a page talks to, in JSON, and a user's own choices."""
-
-from uuid import UUID
+"""A user's own choices."""
 
 from django.contrib import messages
-from django.http import HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
-from agents.errors import AgentError
 from agents.forms import first_error
 from agents.views.answers import Request, signed_in
-from voice_app.forms import RecordingForm, VoiceForm
-from voice_app.models import Recording, VoiceChoices
-from voice_app.services import add_recording
-
-
-@require_POST
-@signed_in
-def recording_add(request: Request) -> HttpResponse:
-    """Keep a recording; answers with the address to ask what became of it, or 422 and the reason."""
-    form = RecordingForm(request.POST, request.FILES, user=request.user)
-    if not form.is_valid():
-        return JsonResponse({"error": first_error(form)}, status=422)
-    try:
-        recording = add_recording(
-            request.user, form.cleaned_data["file"], agent=form.cleaned_data["agent"]
-        )
-    except AgentError as exc:
-        return JsonResponse({"error": str(exc)}, status=422)
-    url = reverse("recording_state", args=[recording.pk])
-    return JsonResponse({"url": url}, status=202)
-
-
-@require_safe
-@never_cache
-@signed_in
-def recording_state(request: Request, recording_id: UUID) -> HttpResponse:
-    recording = get_object_or_404(Recording.objects.visible_to(request.user), pk=recording_id)
-    return JsonResponse(
-        {
-            "state": recording.state,
-            "text": recording.text,
-            "error": recording.error,
-            "seconds": recording.seconds,
-            "seconds_done": recording.seconds_done,
-        }
-    )
+from voice_app.forms import VoiceForm
+from voice_app.models import VoiceChoices
 
 
 @require_POST

@@ -6,12 +6,15 @@ Knows no Django. Figures behind the settings of `transcribe` are those of `make 
 import ctypes
 import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voice_app.audio import SAMPLE_RATE
+from voice_app.interim import Interim, listen_so_far
 
 if TYPE_CHECKING:
     from voice_app.audio import Samples
@@ -20,6 +23,14 @@ BEAM_SIZE = 5
 # Longer ones are cut at silences, and the pieces listened to side by side.
 BATCHED_SECONDS = 30
 BATCH_SIZE = 8
+
+
+class ModelName(StrEnum):
+    TINY = "tiny"
+    BASE = "base"
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
 
 
 class ModelMissing(Exception):
@@ -75,10 +86,25 @@ class WarmModel:
 
         Raises ModelMissing or UnknownLanguage.
         """
+        with self._warm(folder, language) as model:
+            return self._listen(model, samples, language, progress)
+
+    def listen_so_far(self, samples: "Samples", folder: Path, *, language: str | None) -> Interim:
+        """As `transcribe`, for speech that still goes on; `samples` are what is not settled yet."""
+        with self._warm(folder, language) as model:
+            return listen_so_far(model, samples, language)
+
+    @contextmanager
+    def _warm(self, folder: Path, language: str | None) -> Iterator[Any]:
         with self._lock:
             self._stop_timer()
             try:
-                return self._listen(self._load(folder), samples, language, progress)
+                model = self._load(folder)
+                if language and language not in model.supported_languages:
+                    raise UnknownLanguage(
+                        f"The speech model knows no language with the code {language}."
+                    )
+                yield model
             finally:
                 self._start_timer()
 
@@ -108,8 +134,6 @@ class WarmModel:
     ) -> Transcript:
         from faster_whisper import BatchedInferencePipeline
 
-        if language and language not in model.supported_languages:
-            raise UnknownLanguage(f"The speech model knows no language with the code {language}.")
         seconds = len(samples) / SAMPLE_RATE
         options = {"beam_size": BEAM_SIZE, "language": language, "vad_filter": True}
         if seconds > BATCHED_SECONDS:

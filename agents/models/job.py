@@ -4,13 +4,14 @@ from django.db import models
 
 
 class JobState(models.TextChoices):
+    ARRIVING = "arriving", "arriving"
     QUEUED = "queued", "queued"
     RUNNING = "running", "running"
     DONE = "done", "done"
     FAILED = "failed", "failed"
 
 
-OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
+OPEN_STATES = (JobState.ARRIVING, JobState.QUEUED, JobState.RUNNING)
 
 
 class Job(models.Model):

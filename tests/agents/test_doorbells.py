@@ -44,7 +44,7 @@ async def test_lost_doorbell_is_only_logged(monkeypatch, caplog, error):
     monkeypatch.setattr("agents.doorbells.get_channel_layer", lambda: DeadLayer(error))
     with caplog.at_level(logging.WARNING):
         await ring("agent.x", agent_id=AGENT_ID)
-    assert f"doorbell of agent {AGENT_ID} was lost" in caplog.text
+    assert "doorbell of agent.x was lost" in caplog.text
 
 
 async def test_bug_in_a_layer_is_not_hidden(monkeypatch):

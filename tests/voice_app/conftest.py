@@ -4,6 +4,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from tests.agents.conftest import agent, as_alice, as_bob  # noqa: F401 (fixtures)
 from tests.voice_app.speech import tone
 from voice_app import services
+from voice_app.interim import Interim
 from voice_app.whisper import Segment, Transcript
 
 
@@ -14,6 +15,13 @@ class FakeModel:
         self.heard = "Run the tests."
         self.error = None
         self.asked = []
+        self.interim = Interim("Run the", 0)
+
+    def listen_so_far(self, samples, folder, *, language):
+        self.asked.append((len(samples), folder.name, language))
+        if self.error:
+            raise self.error
+        return self.interim
 
     def transcribe(self, samples, folder, *, language, progress):
         self.asked.append((len(samples), folder.name, language))
@@ -43,16 +51,17 @@ def model():
 
 @pytest.fixture
 def enqueued(monkeypatch):
-    """The recordings that were handed to the voice worker."""
-    keys = []
-    monkeypatch.setattr(services, "enqueue", lambda _task, key, *, app: keys.append((app, key)))
-    return keys
+    """What was asked of the voice worker: tasks, and the recordings' keys."""
+    asked = []
+    monkeypatch.setattr(services, "enqueue", lambda task, key, *, app: asked.append((task, key)))
+    return asked
 
 
 @pytest.fixture
 def worker(monkeypatch, model):
     """A voice worker that is there at once."""
-    monkeypatch.setattr(services, "enqueue", lambda _task, key, *, app: services.listen(key, model))
+    tasks = {"transcribe": services.listen, "listen_so_far": services.listen_so_far}
+    monkeypatch.setattr(services, "enqueue", lambda task, key, *, app: tasks[task](key, model))
 
 
 def upload(data=None, name="speech"):

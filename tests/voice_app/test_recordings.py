@@ -11,10 +11,22 @@ from django.utils import timezone
 from agents.errors import InvalidRequest, LimitReached
 from agents.models import JobState
 from tests.voice_app.conftest import upload
-from tests.voice_app.speech import tone
+from tests.voice_app.speech import converted, tone
 from voice_app import services
+from voice_app.audio import AudioError
+from voice_app.interim import Interim
 from voice_app.models import Recording, VoiceChoices, VoiceWorker
-from voice_app.services import MAX_WAITING, add_recording, listen, tidy
+from voice_app.services import (
+    MAX_WAITING,
+    abandon,
+    add_recording,
+    add_sound,
+    begin_recording,
+    end_recording,
+    listen,
+    listen_so_far,
+    tidy,
+)
 from voice_app.whisper import ModelMissing, UnknownLanguage
 
 pytestmark = pytest.mark.usefixtures("voice_site")
@@ -32,7 +44,7 @@ def test_recording_is_kept_for_its_speaker_alone_and_queued(alice, enqueued):
     assert recording.audio_path.read_bytes() == tone()
     assert stat.S_IMODE(os.stat(recording.audio_path).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(recording.audio_path.parent).st_mode) == 0o700
-    assert enqueued == [("voice_app", str(recording.pk))]
+    assert enqueued == [("transcribe", str(recording.pk))]
 
 
 def test_text_and_times_are_on_the_row_and_the_sound_is_gone(alice, model, enqueued):
@@ -77,7 +89,7 @@ def test_what_is_no_recording_is_refused_before_it_is_kept(alice, data, words, s
     with pytest.raises(InvalidRequest, match=words):
         add_recording(alice, upload(data))
     assert not Recording.objects.exists()
-    assert not Path(settings.CAM_VOICE_DIR).exists()
+    assert not list(Path(settings.CAM_VOICE_DIR).glob("*"))
 
 
 def test_large_files_and_missing_models_are_refused(alice, settings):
@@ -128,7 +140,7 @@ def test_recording_is_listened_to_once_and_one_that_is_gone_is_quiet(alice, mode
 def test_what_a_broker_lost_is_asked_for_again(alice, enqueued):
     recording = add_recording(alice, upload())
     tidy(timezone.now() + timedelta(minutes=1))
-    assert enqueued == [("voice_app", str(recording.pk))] * 2
+    assert enqueued == [("transcribe", str(recording.pk))] * 2
 
 
 def test_what_a_worker_died_of_is_given_up(alice, enqueued):
@@ -147,6 +159,102 @@ def test_files_of_nobody_are_removed(alice, enqueued):
     assert path.exists()  # its row may be on its way
     tidy(timezone.now() + timedelta(minutes=1))
     assert not path.exists()
+
+
+# While it arrives
+
+
+@pytest.fixture
+def arriving(alice, enqueued):
+    recording = begin_recording(alice)
+    add_sound(recording, tone(4))
+    return recording
+
+
+def heard_so_far(recording, model):
+    listen_so_far(recording.pk, model)
+    recording.refresh_from_db()
+    return recording.text, recording.interim, recording.seconds_done
+
+
+def test_what_is_settled_is_not_listened_to_again(arriving, model):
+    assert heard_so_far(arriving, model) == ("", "Run the", 0)
+    model.interim = Interim("Run the tests.", 3.0)
+    assert heard_so_far(arriving, model) == ("Run the tests.", "", 3.0)
+    model.interim = Interim("And", 0)
+    assert heard_so_far(arriving, model) == ("Run the tests.", "And", 3.0)
+    assert [samples for samples, *_ in model.asked] == [64_000, 64_000, 16_000]
+
+
+def test_final_text_takes_the_place_of_what_was_heard_so_far(arriving, model, enqueued):
+    model.interim = Interim("Rum the test", 3.0)
+    listen_so_far(arriving.pk, model)
+    end_recording(arriving)
+    assert enqueued == [("transcribe", str(arriving.pk))]
+    listen(arriving.pk, model)
+    arriving.refresh_from_db()
+    assert (arriving.text, arriving.interim, arriving.seconds_done) == ("Run the tests.", "", 4.0)
+
+
+def test_recording_that_still_arrives_is_not_transcribed_and_one_that_ended_not_followed(
+    arriving, model
+):
+    listen(arriving.pk, model)
+    assert not model.asked
+    end_recording(arriving)
+    end_recording(arriving)
+    listen_so_far(arriving.pk, model)
+    assert not model.asked
+
+
+@pytest.mark.parametrize(
+    "error", [ModelMissing("fetch it"), UnknownLanguage("xx"), AudioError("no sound")]
+)
+def test_what_is_wrong_is_said_at_the_end(arriving, model, error):
+    model.error = error
+    assert heard_so_far(arriving, model) == ("", "", 0)
+    assert arriving.state == JobState.ARRIVING
+
+
+def test_half_a_file_is_listened_to_as_far_as_it_goes(alice, model, enqueued):
+    webm = converted(tone(4), "webm")
+    recording = begin_recording(alice)
+    add_sound(recording, webm[: len(webm) // 2])
+    listen_so_far(recording.pk, model)
+    assert 16_000 < model.asked[0][0] < 48_000
+
+
+def test_sound_is_limited_and_its_beginning_looked_at(alice, enqueued, settings):
+    settings.CAM_VOICE_MAX_MB = 1
+    recording = begin_recording(alice)
+    with pytest.raises(InvalidRequest, match="no recording"):
+        add_sound(recording, b"hello" * 50)
+    with pytest.raises(InvalidRequest, match="empty"):
+        end_recording(recording)
+    add_sound(recording, tone())
+    with pytest.raises(InvalidRequest, match="larger than 1 MB"):
+        add_sound(recording, bytes(1_000_000))
+    assert recording.audio_path.read_bytes() == tone()
+
+
+def test_abandoned_recording_is_gone_and_one_that_ended_stays(arriving, alice):
+    abandon(arriving)
+    assert not arriving.audio_path.exists()
+    ended = begin_recording(alice)
+    add_sound(ended, tone())
+    end_recording(ended)
+    abandon(ended)
+    assert list(Recording.objects.all()) == [ended]
+    assert ended.audio_path.exists()
+
+
+def test_recording_that_never_ended_is_forgotten(arriving, enqueued):
+    tidy(timezone.now() + timedelta(minutes=15))
+    assert Recording.objects.exists()
+    tidy(timezone.now() + timedelta(minutes=21))
+    assert not Recording.objects.exists()
+    assert not arriving.audio_path.exists()
+    assert not enqueued
 
 
 def test_worker_says_what_it_holds():

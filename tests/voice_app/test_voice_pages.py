@@ -1,6 +1,4 @@
-"""The recorder's addresses, the Config page's section, and the API."""
-
-from uuid import uuid4
+"""The recorder on the page, the Config page's section, and the API."""
 
 import pytest
 from django.urls import reverse
@@ -9,52 +7,12 @@ from tests.agents.conftest import client_of
 from tests.voice_app.conftest import upload
 from tests.voice_app.speech import tone
 from voice_app.choices import voice_of
-from voice_app.models import Recording, VoiceChoices, VoiceWorker
+from voice_app.models import VoiceChoices, VoiceWorker
 from voice_app.services import add_recording
 
 pytestmark = pytest.mark.usefixtures("voice_site")
 
 API = "/api/voice/transcribe"
-
-
-def test_upload_leads_to_the_text(as_alice, agent, worker):
-    response = as_alice.post(reverse("recording_add"), {"file": upload(), "agent": agent.pk})
-    assert response.status_code == 202
-    state = as_alice.get(response.json()["url"]).json()
-    assert (state["state"], state["text"], state["seconds"]) == ("done", "Run the tests.", 1.0)
-    assert Recording.objects.get().agent == agent
-
-
-def test_recording_is_its_speakers_alone(as_alice, as_bob, client, alice, enqueued):
-    recording = add_recording(alice, upload())
-    path = reverse("recording_state", args=[recording.pk])
-    assert as_alice.get(path).json()["state"] == "queued"
-    assert as_bob.get(path).status_code == 404
-    assert client.get(path).status_code == 302
-    assert as_alice.get(reverse("recording_state", args=[uuid4()])).status_code == 404
-
-
-def test_agent_of_a_stranger_is_none(as_bob, agent, enqueued):
-    response = as_bob.post(reverse("recording_add"), {"file": upload(), "agent": agent.pk})
-    assert response.status_code == 422
-    assert not Recording.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        ({}, "No file came"),
-        ({"file": b""}, "empty"),
-        ({"file": b"text" * 50}, "no recording"),
-        ({"file": None, "agent": "x"}, "valid"),
-    ],
-)
-def test_wrong_upload_is_refused_in_words(as_alice, enqueued, data, words):
-    if "file" in data:
-        data = data | {"file": upload(data["file"])}
-    response = as_alice.post(reverse("recording_add"), data)
-    assert response.status_code == 422
-    assert words in response.json()["error"]
 
 
 def test_page_of_an_agent_has_the_recorder(as_alice, agent):

@@ -1,4 +1,5 @@
-// Speak to the agent: a click begins, and silence, another click or Esc ends; or hold the button while speaking.
+// Speak to the agent: a click begins, and silence or another click ends; or hold the button while speaking. Esc cancels.
+// The sound goes to the portal as it is recorded, and what was understood so far stands in the prompt box meanwhile.
 (() => {
   const button = document.getElementById("microphone");
   const panel = document.getElementById("recorder");
@@ -9,10 +10,13 @@
   const loudness = document.getElementById("loudness");
   const clock = document.getElementById("recorder-time");
   const words = document.getElementById("recorder-words");
-  const { uploads, agent, available, model, autoSend, silenceMs, maxSeconds } = button.dataset;
+  const { available, model, autoSend, silenceMs, maxSeconds } = button.dataset;
   const HOLD_MS = 350; // longer is push to talk
   const LOUD = 0.015; // root mean square of a voice, and of no quiet room
   const NOTHING_HEARD_MS = 8000;
+  const CHUNK_MS = 100;
+  const LOOK_AGAIN_MS = 2000;
+  const NOT_FOUND = 4404;
   let session = null;
   let pressedAt = 0; // while the pointer holds the button that it began with
 
@@ -23,6 +27,7 @@
 
   const reset = () => {
     session = null;
+    prompt.readOnly = false;
     panel.hidden = true;
     loudness.value = 0;
     clock.textContent = "0:00";
@@ -45,8 +50,9 @@
   };
 
   const begin = async () => {
-    const mine = { chunks: [], wasHeard: false, quietSince: 0 };
+    const mine = { chunks: [], before: prompt.value, wasHeard: false, quietSince: 0, isWhole: false, isSent: false };
     session = mine;
+    prompt.readOnly = true; // what was understood comes and changes there
     complain("");
     show("Asking for the microphone …");
     try {
@@ -61,9 +67,14 @@
       return;
     }
     mine.recorder = new MediaRecorder(mine.stream);
-    mine.recorder.addEventListener("dataavailable", ({ data }) => mine.chunks.push(data));
+    mine.recorder.addEventListener("dataavailable", ({ data }) => {
+      if (!data.size) return;
+      mine.chunks.push(data);
+      if (mine.socket.readyState === WebSocket.OPEN) mine.socket.send(data);
+    });
     mine.recorder.addEventListener("stop", () => finish(mine));
-    mine.recorder.start(250);
+    connect(mine);
+    mine.recorder.start(CHUNK_MS);
     mine.startedAt = performance.now();
     button.setAttribute("aria-pressed", "true");
     button.setAttribute("aria-label", "End the recording");
@@ -103,57 +114,87 @@
     }, 50);
   };
 
-  const end = () => {
-    if (session?.recorder?.state === "recording") session.recorder.stop();
+  const end = (which = session) => {
+    if (which?.recorder?.state === "recording") which.recorder.stop();
   };
 
   const cancel = () => {
-    end();
+    const mine = session;
+    const { before, socket } = mine;
+    session = null;
+    end(mine);
+    socket?.close();
+    if (prompt.value !== before) fill(before);
     reset();
   };
 
-  const finish = async (mine) => {
+  const finish = (mine) => {
     clearInterval(mine.timer);
     mine.context.close();
     mine.stream.getTracks().forEach((track) => track.stop());
     if (session !== mine) return; // cancelled
+    mine.isWhole = true;
     loudness.value = 0;
     button.setAttribute("aria-pressed", "false");
     button.setAttribute("aria-label", "Speak");
-    show("Sending …");
-    try {
-      const text = await transcribe(mine, new Blob(mine.chunks, { type: mine.recorder.mimeType }));
-      if (session !== mine) return;
-      reset();
-      take(text);
-    } catch (error) {
-      if (session !== mine) return;
-      reset();
-      complain(error.message);
-    }
+    show("Making text of it …");
+    look(mine);
   };
 
-  const transcribe = async (mine, recording) => {
-    const body = new FormData();
-    body.append("file", recording, "speech");
-    body.append("agent", agent);
-    const response = await post(uploads, body).catch(() => null);
-    const answer = await response?.json().catch(() => null);
-    if (!response?.ok || !answer) throw new Error(answer?.error ?? "The recording could not be sent. Try again.");
-    for (let tries = 0; session === mine; tries += 1) {
-      const state = await fetch(answer.url).then((one) => (one.ok ? one.json() : null)).catch(() => null);
-      if (state?.state === "done") return state.text;
-      if (state?.state === "failed") throw new Error(state.error);
-      const part = state?.seconds ? ` ${Math.min(99, Math.round((100 * state.seconds_done) / state.seconds))} %` : "";
-      show(state?.state === "queued" && tries > 20 ? "Waiting for the speech worker …" : `Making text of it …${part}`);
-      await new Promise((resolve) => setTimeout(resolve, 150));
-    }
-    return "";
+  // Says that this was all; later, asks for what a lost message may have said.
+  const look = (mine) => {
+    if (session !== mine || !mine.isWhole) return;
+    if (mine.socket.readyState === WebSocket.OPEN) mine.socket.send("end");
+    if (mine.state === "queued") show("Waiting for the speech worker …");
+    clearTimeout(mine.looks);
+    mine.looks = setTimeout(look, LOOK_AGAIN_MS, mine);
   };
 
-  const take = (text) => {
-    fill(prompt.value.trim() ? `${prompt.value.trimEnd()} ${text}` : text);
-    if (autoSend === "yes") composer.requestSubmit();
+  // All of the sound stays here until it is text: a portal that was away gets it again, from its beginning.
+  const connect = (mine) => {
+    mine.socket = new WebSocket("/ws/pages/speech/");
+    mine.socket.addEventListener("open", ({ target }) => {
+      mine.chunks.forEach((chunk) => target.send(chunk));
+      look(mine);
+    });
+    mine.socket.addEventListener("message", ({ data }) => follow(mine, JSON.parse(data)));
+    mine.socket.addEventListener("close", ({ code }) => {
+      if (session !== mine) return;
+      if (code === NOT_FOUND) {
+        fail(mine, "You are not signed in any more. Sign in in another tab, and speak again.");
+        return;
+      }
+      if (mine.isWhole) show("The portal does not answer. Trying again …");
+      setTimeout(() => session === mine && connect(mine), 1000);
+    });
+  };
+
+  const follow = (mine, heard) => {
+    if (session !== mine) return;
+    const { state, text, interim, error, seconds, seconds_done: done } = heard;
+    mine.state = state;
+    if (state === "failed") fail(mine, error);
+    else if (state === "done") take(mine, text);
+    else if (state === "arriving") fill(join(mine.before, text, interim));
+    else if (state === "running") show(`Making text of it …${done ? ` ${Math.min(99, Math.round((100 * done) / seconds))} %` : ""}`);
+  };
+
+  const join = (before, ...parts) => [before.trimEnd(), ...parts].filter(Boolean).join(" ");
+
+  // What was understood by then stays in the box.
+  const fail = (mine, error) => {
+    session = null;
+    end(mine);
+    reset();
+    complain(error);
+  };
+
+  const take = (mine, text) => {
+    reset();
+    fill(join(mine.before, text));
+    // An agent that asks gets no answer by voice alone.
+    const isAsked = document.querySelector("#agent-approvals .approval");
+    if (mine.isSent || (autoSend === "yes" && !isAsked)) composer.requestSubmit();
     else prompt.focus();
   };
 
@@ -180,6 +221,22 @@
     if (!detail) toggle();
   });
   document.getElementById("recorder-cancel").addEventListener("click", cancel);
+  // Sent while somebody speaks: the final text is.
+  document.addEventListener(
+    "submit",
+    (event) => {
+      if (event.target !== composer || !session) return;
+      if (!session.recorder) {
+        cancel();
+        return;
+      }
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      session.isSent = true;
+      end();
+    },
+    true,
+  );
   // Before the prompt box, where Esc interrupts the agent.
   document.addEventListener(
     "keydown",

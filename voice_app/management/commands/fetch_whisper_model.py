@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from voice_app.fetching import FetchError, fetch_model
-from voice_app.models import WHISPER_MODELS
 from voice_app.services import model_folder
+from voice_app.whisper import ModelName
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", nargs="?", choices=WHISPER_MODELS, default="base")
+        parser.add_argument("name", nargs="?", choices=list(ModelName), default="base")
         parser.add_argument(
             "--from", dest="source", type=Path, help="a folder that holds the model already"
         )
