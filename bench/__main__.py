@@ -5,7 +5,7 @@ import signal
 import sys
 from types import FrameType
 
-from bench import memory, recording, speech, starts, streaming
+from bench import following, memory, recording, speech, starts, streaming
 from bench.cost import run as cost
 from bench.machine import describe_machine
 from bench.portal import bench_portal
@@ -17,6 +17,7 @@ ON_A_PORTAL = {
     "start": starts.run,
     "memory": memory.run,
     "stream": streaming.run,
+    "follow": following.run,
     "speech": speech.run,
 }
 

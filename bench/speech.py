@@ -93,9 +93,7 @@ def _compare(portal: Portal, model: Path, speech: dict[int, str], sounds: dict[i
                     f"{(service - FIXED_SECONDS) / alone:.2f}",
                     f"{service / length:.3f}",
                     f"{speedup:.1f}",
-                    " ".join(
-                        f"{_error_rate(speech[seconds], text):.3f}" for text in heard.values()
-                    ),
+                    " ".join(f"{error_rate(speech[seconds], text):.3f}" for text in heard.values()),
                 )
             )
     print_table(
@@ -176,9 +174,7 @@ def _try_settings(model: Path, speech: dict[int, str], sounds: dict[int, bytes])
                 _time(
                     "it", partial(_listen, loaded, sound, beam=beam, batched=batched), times, heard
                 )
-            cells.append(
-                f"{min(times['it']):.2f} ({_error_rate(speech[seconds], heard['it']):.3f})"
-            )
+            cells.append(f"{min(times['it']):.2f} ({error_rate(speech[seconds], heard['it']):.3f})")
         rows.append((f"{threads} threads, beam {beam}{', batched' if batched else ''}", *cells))
     print_table(
         "Settings on this machine: best of 3, seconds (word errors)",
@@ -191,7 +187,7 @@ def _threads() -> int:
     return settings.CAM_WHISPER_THREADS or os.cpu_count() or 1
 
 
-def _error_rate(said: str, heard: str) -> float:
+def error_rate(said: str, heard: str) -> float:
     """Words changed, left out or added, of those that were said."""
     wanted, got = (re.findall(r"[a-z0-9']+", text.lower()) for text in (said, heard))
     row = list(range(len(got) + 1))

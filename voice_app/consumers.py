@@ -32,6 +32,7 @@ class SpeechConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._recording: Recording | None = None
         self._shown: dict[str, Any] = {}
         self._asked_at = 0.0
+        self._has_more = False
         user = await user_of_session(self.scope)
         if not user.is_authenticated:
             await self.close(NOT_FOUND)
@@ -54,7 +55,8 @@ class SpeechConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             if bytes_data is not None:
                 await database_sync_to_async(services.add_sound)(self._recording, bytes_data)
-                await self._ask_for_interim(self._recording)
+                self._has_more = True
+                await self._ask_for_interim()
             elif text_data == END:
                 await database_sync_to_async(services.end_recording)(self._recording)
                 await self._show()
@@ -66,13 +68,14 @@ class SpeechConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def recording_changed(self, message: RecordingChanged) -> None:  # noqa: ARG002
         self._asked_at = 0.0
         await self._show()
+        await self._ask_for_interim()
 
-    async def _ask_for_interim(self, recording: Recording) -> None:
+    async def _ask_for_interim(self) -> None:
         """One at a time; the next one hears what has come meanwhile."""
         now = time.monotonic()
-        if now > self._asked_at + ASK_AGAIN_SECONDS:
-            self._asked_at = now
-            await database_sync_to_async(services.ask_for_interim)(recording)
+        if self._has_more and now > self._asked_at + ASK_AGAIN_SECONDS:
+            self._has_more, self._asked_at = False, now
+            await database_sync_to_async(services.ask_for_interim)(self._recording)
 
     async def _show(self) -> None:
         rows = Recording.objects.filter(pk=self._recording.pk).values(*FIELDS)

@@ -16,11 +16,12 @@ PADDING_SECONDS = 3
 LEAD_SECONDS = 0.2
 PAUSE_SECONDS = 0.3
 # A pause settles what was said before it, once it is worth a piece; without pauses, a piece is cut off.
-MIN_PIECE_SECONDS = 3
-MAX_PIECE_SECONDS = 7
+MIN_PIECE_SECONDS = 2
+MAX_PIECE_SECONDS = 6
 FRAME_SAMPLES = 160
 TOKENS_A_SECOND = 8
 SPARE_TOKENS = 10
+REPEATED_TOKENS = 3
 
 
 @dataclass(frozen=True)
@@ -63,5 +64,11 @@ def _decode(model: Any, samples: "Samples", language: str | None) -> str:
     )
     prompt = model.get_prompt(tokenizer, [], without_timestamps=True)
     most = SPARE_TOKENS + int(TOKENS_A_SECOND * len(samples) / SAMPLE_RATE)
-    heard = model.model.generate(encoded, [prompt], beam_size=1, max_length=len(prompt) + most)
+    heard = model.model.generate(
+        encoded,
+        [prompt],
+        beam_size=1,
+        max_length=len(prompt) + most,
+        no_repeat_ngram_size=REPEATED_TOKENS,
+    )
     return str(tokenizer.decode(heard[0].sequences_ids[0])).strip()

@@ -127,10 +127,10 @@ def listen_so_far(recording_id: UUID | str, model: WarmModel) -> None:
             model_folder(recording.model),
             language=recording.language or None,
         )
-        heard = {"interim": interim.text}
+        heard: dict[str, object] = {"seconds": len(samples) / SAMPLE_RATE, "interim": interim.text}
         if interim.settled_seconds:
             text = f"{recording.text} {interim.text}".strip()
-            heard = {"text": text, "interim": "", "seconds_done": done + interim.settled_seconds}
+            heard |= {"text": text, "interim": "", "seconds_done": done + interim.settled_seconds}
         _arriving(recording_id).update(**heard)
     ring_recording(recording.pk)
 

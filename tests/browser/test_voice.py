@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.visitor import BROWSER_ARGUMENTS, AgentPage, Visitor
+from tests.browser.visitor import BROWSER_ARGUMENTS, DISCONNECTED, AgentPage, Visitor
 from tests.e2e.stack import Client
 from tests.voice_app.speech import spoken, wav
 
@@ -81,6 +81,46 @@ def test_what_is_said_lands_in_the_prompt_box(agent):
     assert agent.prompt.input_value().startswith("By the way: ")
     expect(agent.page.locator("#recorder")).to_be_hidden()
     expect(agent.transcript).not_to_contain_text("changed")
+
+
+def test_text_is_there_while_somebody_still_speaks(agent):
+    agent.prompt.fill("By the way:")
+    agent.button("Speak").click()
+    expect(agent.prompt).to_have_value(
+        re.compile("By the way: .*run the test", re.I), timeout=15_000
+    )
+    expect(agent.page.locator("#recorder-words")).to_have_text("Listening. Silence ends it.")
+    expect(agent.prompt).not_to_be_editable()
+    expect_said(agent)
+    expect(agent.prompt).to_be_editable()
+
+
+def test_cancel_brings_back_what_was_written_before(agent):
+    agent.prompt.fill("By the way:")
+    agent.button("Speak").click()
+    expect(agent.prompt).to_have_value(re.compile("run the test", re.I), timeout=15_000)
+    agent.page.locator("#recorder-cancel").click()
+    expect(agent.prompt).to_have_value("By the way:")
+    expect(agent.prompt).to_be_editable()
+
+
+def test_sent_while_speaking_is_the_final_text(agent):
+    agent.button("Speak").click()
+    expect(agent.prompt).to_have_value(re.compile("run the test", re.I), timeout=15_000)
+    agent.button("Send").click()
+    expect(agent.transcript).to_contain_text(re.compile("run the test", re.I), timeout=30_000)
+    expect(agent.prompt).to_have_value("")
+
+
+def test_portal_that_is_away_for_a_moment_loses_no_word(agent, stack, console):
+    console.expect(*DISCONNECTED)
+    agent.button("Speak").click()
+    expect(agent.prompt).to_have_value(re.compile("please", re.I), timeout=15_000)
+    stack.kill("web")
+    # The page's parts that are asked for once it is shown may be on their way.
+    console.errors = [text for text in console.errors if "htmx:sendError" not in text]
+    stack.start("web")
+    expect_said(agent)
 
 
 def test_keyboard_begins_and_ends_it(agent):

@@ -41,10 +41,10 @@ def test_silence_is_not_listened_to_and_settled(listen):
 @pytest.mark.parametrize(
     ("seconds", "speech", "settled"),
     [
-        (2, (0.5, 1.5), 0),  # a pause after too little
+        (1.9, (0.5, 1.5), 0),  # a pause after too little
         (4, (0.5, 3.9), 0),  # no pause
-        (4, (0.5, 3.5), 4),  # a pause
-        (7.5, (0.5, 7.5), 7.5),  # too long without one
+        (2.1, (0.5, 1.7), 2.1),  # a pause
+        (6.5, (0.5, 6.5), 6.5),  # too long without one
     ],
 )
 def test_pauses_settle_what_was_said(listen, seconds, speech, settled):
