@@ -36,7 +36,7 @@ SENTENCES = (
     "The last release was slower than the one before, so measure how long a page takes to open.",
     "If nothing else is open, commit the changes on a branch of their own.",
 )
-LENGTHS = {5: 1, 15: 3, 60: 10}  # seconds of speech, about: how many sentences
+LENGTHS = {5: slice(1, 2), 15: slice(3), 60: slice(10)}  # seconds of speech, about: sentences
 ROUNDS = 5
 FIXED_SECONDS = 0.15
 GOAL_RATIO, GOAL_SPEEDUP = 1.1, 1.7
@@ -53,7 +53,7 @@ TRIED = [
 def run(portal: Portal, options: argparse.Namespace) -> None:  # noqa: ARG001
     logging.getLogger("faster_whisper").setLevel(logging.WARNING)
     model = Path(settings.CAM_WHISPER_DIR) / "base"
-    speech = {seconds: " ".join(SENTENCES[:count]) for seconds, count in LENGTHS.items()}
+    speech = {seconds: " ".join(SENTENCES[part]) for seconds, part in LENGTHS.items()}
     sounds = {seconds: spoken(text) for seconds, text in speech.items()}
     _compare(portal, model, speech, sounds)
     _try_settings(model, speech, sounds)
