@@ -42,6 +42,7 @@ class SpeechConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except AgentError as exc:
             await self._refuse(exc)
             return
+        self._group = recording_group(self._recording.pk)
         await self.channel_layer.group_add(self._group, self.channel_name)
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002
@@ -56,10 +57,10 @@ class SpeechConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if bytes_data is not None:
                 await database_sync_to_async(services.add_sound)(self._recording, bytes_data)
                 self._has_more = True
-                await self._ask_for_interim()
+                await self._ask_for_interim(self._recording)
             elif text_data == END:
                 await database_sync_to_async(services.end_recording)(self._recording)
-                await self._show()
+                await self._show(self._recording)
             else:
                 raise InvalidRequest(f"Send sound, or {END}.")
         except AgentError as exc:
@@ -67,19 +68,19 @@ class SpeechConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def recording_changed(self, message: RecordingChanged) -> None:  # noqa: ARG002
         self._asked_at = 0.0
-        await self._show()
-        await self._ask_for_interim()
+        if self._recording is not None:
+            await self._show(self._recording)
+            await self._ask_for_interim(self._recording)
 
-    async def _ask_for_interim(self) -> None:
+    async def _ask_for_interim(self, recording: Recording) -> None:
         """One at a time; the next one hears what has come meanwhile."""
         now = time.monotonic()
         if self._has_more and now > self._asked_at + ASK_AGAIN_SECONDS:
             self._has_more, self._asked_at = False, now
-            await database_sync_to_async(services.ask_for_interim)(self._recording)
+            await database_sync_to_async(services.ask_for_interim)(recording)
 
-    async def _show(self) -> None:
-        rows = Recording.objects.filter(pk=self._recording.pk).values(*FIELDS)
-        row = await rows.afirst()
+    async def _show(self, recording: Recording) -> None:
+        row = await Recording.objects.filter(pk=recording.pk).values(*FIELDS).afirst()
         if row is None:
             await self.close()
         elif row != self._shown:
@@ -91,7 +92,3 @@ class SpeechConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _refuse(self, error: AgentError) -> None:
         await self.send(text_data=json.dumps({"state": JobState.FAILED, "error": str(error)}))
         await self.close()
-
-    @property
-    def _group(self) -> str:
-        return recording_group(self._recording.pk)
