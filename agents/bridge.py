@@ -20,6 +20,7 @@ from agents.models import Agent, AgentSession
 from agents.outages import DATABASE_IS_AWAY, outages
 from agents.reconciliation import reconcile
 from agents.session_link import SessionLink
+from cam_site import heartbeats
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Bridge:
         logger.info("bridge of node %s is up", self.node)
         while not self._stopping.is_set():
             await asyncio.to_thread(self._look_at_sessions)
+            heartbeats.touch("bridge")
             self._look.clear()
             try:
                 await asyncio.wait_for(self._look.wait(), LOOK_EVERY_SECONDS)

@@ -150,6 +150,18 @@ def _explanation(exc: Any) -> str:
     return str(exc.explanation or exc)
 
 
+def engine_info() -> dict[str, Any]:
+    """The engine's own account of itself, as of `docker info`."""
+    with _errors():
+        return dict(_client().info())
+
+
+def image_created(name: str) -> str:
+    """When it was built, RFC 3339."""
+    with _errors():
+        return str(_client().images.get(name).attrs["Created"])
+
+
 def create(options: dict[str, Any]) -> str:
     """Create a container and return its id; one of that name that is already there is returned.
 

@@ -22,7 +22,7 @@ from bench.portal import Portal
 from bench.tables import median_and_range, print_table
 from tests.voice_app.speech import spoken
 from voice_app.audio import decode
-from voice_app.whisper import BATCH_SIZE, BATCHED_SECONDS, BEAM_SIZE
+from voice_app.whisper import BATCH_SIZE, BEAM_SIZE
 
 SENTENCES = (
     "Please run the tests and fix what fails.",
@@ -116,11 +116,9 @@ def _decode_and_listen(model: Any, sound: bytes) -> str:
     return _listen(model, decode(io.BytesIO(sound), 600))
 
 
-def _listen(model: Any, samples: Any, *, beam: int = BEAM_SIZE, batched: bool | None = None) -> str:
+def _listen(model: Any, samples: Any, *, beam: int = BEAM_SIZE, batched: bool = True) -> str:
     from faster_whisper import BatchedInferencePipeline
 
-    if batched is None:
-        batched = len(samples) > BATCHED_SECONDS * 16_000
     options: dict[str, Any] = {"beam_size": beam, "language": "en", "vad_filter": True}
     if batched:
         segments, _ = BatchedInferencePipeline(model=model).transcribe(

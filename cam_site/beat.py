@@ -9,6 +9,7 @@ from django.db import close_old_connections, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from agents.outages import DATABASE_IS_AWAY, outages
+from cam_site import heartbeats
 
 RETRY_SECONDS = 1.0
 
@@ -23,6 +24,7 @@ class PatientScheduler(DatabaseScheduler):  # type: ignore[misc]
         super().setup_schedule()
 
     def schedule_changed(self) -> bool:
+        heartbeats.touch("beat")
         return is_database_there() and bool(super().schedule_changed())
 
 

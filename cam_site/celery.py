@@ -1,6 +1,8 @@
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import heartbeat_sent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cam_site.settings")
 
@@ -9,3 +11,11 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # Without this, only the thread that imports us knows which app is current.
 app.set_default()
+
+
+@heartbeat_sent.connect
+def _touch(sender: Any, **_kwargs: Any) -> None:
+    from cam_site import heartbeats
+
+    node = sender.eventer.hostname.partition("@")[0]
+    heartbeats.touch("voice" if node == "voice" else "worker")

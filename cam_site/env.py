@@ -32,15 +32,27 @@ MAIL_SERVER_EXPECTED = (
 
 
 def read(name: str, parse: Callable[[str], T], default: str) -> T:
-    """Parse variable `name`, or `default` where it is unset or empty.
+    """Parse variable `name`, else what the file says that `name`_FILE names, else `default`.
 
-    Raises ImproperlyConfigured that names the variable and quotes at most 100 characters of its value.
+    Unset and empty are the same. Raises ImproperlyConfigured that names the variable and quotes at most
+    100 characters of its value.
     """
-    raw = env.str(name, default="") or default
+    raw = env.str(name, default="") or read_file(f"{name}_FILE") or default
     try:
         return parse(raw)
     except (ValueError, OverflowError) as exc:
         raise ImproperlyConfigured(f"{name}={raw[:100]!r}: {exc}") from exc
+
+
+def read_file(name: str) -> str:
+    """What the file holds whose path variable `name` has: how containers are given secrets."""
+    path = env.str(name, default="")
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, ValueError) as exc:
+        raise ImproperlyConfigured(f"{name}={path[:100]!r}: cannot be read: {exc}") from exc
 
 
 def text(raw: str) -> str:

@@ -30,6 +30,8 @@ CAM_POLICY_DIR = CAM_DATA_DIR / "gateway" / "policy"
 CAM_SOCKETS_DIR = CAM_DATA_DIR / "gateway" / "sockets"
 CAM_VOICE_DIR = CAM_DATA_DIR / "voice"
 CAM_MANAGED_SETTINGS_DIR = CAM_DATA_DIR / "managed-settings"
+CAM_HEARTBEAT_DIR = CAM_DATA_DIR / "heartbeats"
+CAM_GATEWAY_HEARTBEAT = CAM_DATA_DIR / "gateway" / "heartbeat"
 CAM_GATEWAY_PUBLIC_DIR = CAM_DATA_DIR / "gateway" / "public"
 
 # The web server
@@ -104,10 +106,15 @@ CLAUDE_CODE_OAUTH_TOKEN = read("CLAUDE_CODE_OAUTH_TOKEN", env.secret, "")
 CAM_DEMO_API_PORT = read("CAM_DEMO_API_PORT", env.integer(at_least=1, at_most=65535), "8422")
 CAM_DEMO_API_PACE = read("CAM_DEMO_API_PACE", env.number(at_least=0, at_most=1e6), "40")
 CAM_UPSTREAM_URL = read("CAM_UPSTREAM_URL", env.model_api, "https://api.anthropic.com")
-CAM_DEMO_MODE = (
-    not ANTHROPIC_API_KEY
-    and not CLAUDE_CODE_OAUTH_TOKEN
-    and urlsplit(CAM_UPSTREAM_URL).hostname == "api.anthropic.com"
+# Only the gateway has the credentials where each process has a container of its own.
+CAM_DEMO_MODE = read(
+    "CAM_DEMO_MODE",
+    env.boolean,
+    str(
+        not ANTHROPIC_API_KEY
+        and not CLAUDE_CODE_OAUTH_TOKEN
+        and urlsplit(CAM_UPSTREAM_URL).hostname == "api.anthropic.com"
+    ),
 )
 if CAM_DEMO_MODE:
     CAM_UPSTREAM_URL = f"http://127.0.0.1:{CAM_DEMO_API_PORT}"
@@ -180,6 +187,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "cam_site.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

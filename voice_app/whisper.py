@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from voice_app.audio import Samples
 
 BEAM_SIZE = 5
-# Longer ones are cut at silences, and the pieces listened to side by side.
-BATCHED_SECONDS = 30
+# What is longer than the model's 30 s is cut at silences, and the pieces listened to side by side.
 BATCH_SIZE = 8
 
 
@@ -136,11 +135,8 @@ class WarmModel:
 
         seconds = len(samples) / SAMPLE_RATE
         options = {"beam_size": BEAM_SIZE, "language": language, "vad_filter": True}
-        if seconds > BATCHED_SECONDS:
-            pipeline = BatchedInferencePipeline(model=model)
-            heard, info = pipeline.transcribe(samples, batch_size=BATCH_SIZE, **options)
-        else:
-            heard, info = model.transcribe(samples, **options)
+        pipeline = BatchedInferencePipeline(model=model)
+        heard, info = pipeline.transcribe(samples, batch_size=BATCH_SIZE, **options)
         segments = []
         for one in heard:
             segments.append(Segment(round(one.start, 2), round(one.end, 2), one.text.strip()))

@@ -31,7 +31,7 @@ MODELS = ("claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-4-5")
 
 
 class DemoServer(ThreadingHTTPServer):
-    """Listens on loopback only. `pace` is in words a second, 0 as fast as can be.
+    """`pace` is in words a second, 0 as fast as can be.
 
     With a `record`, the file gets a JSON line before each message and one after its last byte.
     """
@@ -40,9 +40,14 @@ class DemoServer(ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(
-        self, port: int, pace: float = DEFAULT_PACE, *, record: Path | None = None
+        self,
+        port: int,
+        pace: float = DEFAULT_PACE,
+        *,
+        host: str = "127.0.0.1",
+        record: Path | None = None,
     ) -> None:
-        super().__init__(("127.0.0.1", port), DemoHandler)
+        super().__init__((host, port), DemoHandler)
         self.pace = pace
         self._record = record
         self._tries: OrderedDict[tuple[str, int, str], int] = OrderedDict()

@@ -94,6 +94,7 @@ class Gateway:
                 self._budget_gate.refresh()
                 self._egress.flush_if_due(time.monotonic())
                 await sockets.sync(agents)
+                self._config.heartbeat.touch()
             except OSError:
                 logger.exception("cannot bring the sockets in line with the policies, trying again")
             await asyncio.sleep(WATCH_SECONDS)

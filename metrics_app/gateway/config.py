@@ -54,6 +54,11 @@ class GatewayConfig:
         return self.data_dir / "gateway" / "sockets"
 
     @property
+    def heartbeat(self) -> Path:
+        """Touched while the gateway gets on with its work."""
+        return self.data_dir / "gateway" / "heartbeat"
+
+    @property
     def ca_dir(self) -> Path:
         return self.data_dir / "gateway" / "ca"
 
@@ -92,10 +97,20 @@ def _read_upstream(environ: Mapping[str, str]) -> Upstream:
 
 
 def _read_secret(environ: Mapping[str, str], variable: str) -> str:
-    value = environ.get(variable, "").strip()
+    value = environ.get(variable, "").strip() or _read_secret_file(environ, f"{variable}_FILE")
     if not value.isascii() or any(not 33 <= ord(character) <= 126 for character in value):
         raise ConfigError(variable, "(hidden)", "has characters that no key has")
     return value
+
+
+def _read_secret_file(environ: Mapping[str, str], variable: str) -> str:
+    path = environ.get(variable)
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, ValueError) as exc:
+        raise ConfigError(variable, path, f"cannot be read: {exc}") from None
 
 
 def _split_list(environ: Mapping[str, str], variable: str) -> list[str]:

@@ -218,3 +218,25 @@ def test_mail_sender_takes_an_address_with_or_without_a_name(raw):
 def test_mail_sender_refuses_what_is_no_address(raw):
     with pytest.raises(ValueError, match="expected an address"):
         env.mail_sender(raw)
+
+
+def test_value_comes_from_a_file_where_its_variable_is_empty(monkeypatch, tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("from-the-file\n")
+    monkeypatch.setenv("CAM_TRIED_FILE", str(path))
+    assert env.read("CAM_TRIED", env.text, "default") == "from-the-file"
+    monkeypatch.setenv("CAM_TRIED", "from-the-variable")
+    assert env.read("CAM_TRIED", env.text, "default") == "from-the-variable"
+    monkeypatch.delenv("CAM_TRIED")
+    path.write_text("")
+    assert env.read("CAM_TRIED", env.text, "default") == "default"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_file_that_cannot_be_read_is_named(monkeypatch, tmp_path, content):
+    path = tmp_path / "secret"
+    if content:
+        path.write_bytes(content)
+    monkeypatch.setenv("CAM_TRIED_FILE", str(path))
+    with pytest.raises(ImproperlyConfigured, match=r"CAM_TRIED_FILE=.*cannot be read"):
+        env.read("CAM_TRIED", env.text, "default")

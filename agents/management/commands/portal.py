@@ -39,6 +39,7 @@ class Command(BaseCommand):
     def actions(self) -> dict[str, Callable[[], None]]:
         return {
             "up": self.up,
+            "prepare": self.prepare,
             "down": self.down,
             "restart": self.restart,
             "status": self.status,
@@ -134,13 +135,13 @@ class Command(BaseCommand):
             self.docker("image", "rm", "--force", settings.CAM_AGENT_IMAGE)
         self.stdout.write(f"agent images removed: {len(images)}")
 
-    def prepare(self, first_user: StringIO) -> None:
+    def prepare(self, first_user: StringIO | None = None) -> None:
         """The database as the code wants it, the workspace roots, and somebody who can log in."""
         for folder in (settings.CAM_METRICS_DIR, settings.CAM_POLICY_DIR):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0, stdout=self.stdout)
         call_command("sync_roots", stdout=self.stdout)
-        call_command("create_admin", stdout=first_user)
+        call_command("create_admin", stdout=first_user or self.stdout)
 
     def start(self) -> None:
         # What a killed supervisord has left behind would hold the port and the sockets.

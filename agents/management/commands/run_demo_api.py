@@ -11,10 +11,11 @@ from agents.demo_api.server import DemoServer
 
 
 class Command(BaseCommand):
-    help = "Serve the demo's stand-in for the model API on 127.0.0.1. Needs no database."
+    help = "Serve the demo's stand-in for the model API on loopback. Needs no database."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
         parser.add_argument("--port", default=settings.CAM_DEMO_API_PORT)
         parser.add_argument(
             "--pace",
@@ -28,16 +29,17 @@ class Command(BaseCommand):
     def handle(
         self,
         *_args: Any,
+        host: str,
         port: str | int,
         pace: str | float,
         record: Path | None,
         **_options: Any,
     ) -> None:
         try:
-            server = DemoServer(read_port(port), read_pace(pace), record=record)
+            server = DemoServer(read_port(port), read_pace(pace), host=host, record=record)
         except OSError as exc:
             raise CommandError(f"cannot listen on port {port}: {exc}") from exc
-        self.stdout.write(f"Demo model API on http://127.0.0.1:{server.server_port}")
+        self.stdout.write(f"Demo model API on http://{host}:{server.server_port}")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
