@@ -14,6 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from cam_site import env
+from cam_site.databases import config_of
 from cam_site.env import read
 from voice_app.whisper import ModelName
 
@@ -229,7 +230,7 @@ TEMPLATES = [
 
 # Data
 DATABASES = {
-    "default": environ.Env.db_url_config(
+    "default": config_of(
         read(
             "CAM_DATABASE_URL",
             env.url("sqlite", "postgres", "postgresql"),
@@ -237,13 +238,6 @@ DATABASES = {
         )
     )
 }
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # IMMEDIATE: a deferred transaction that reads and then writes fails under concurrent writers.
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CAM_REDIS_URL = read(

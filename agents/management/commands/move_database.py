@@ -1,0 +1,39 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
+
+from cam_site import databases, env, supervision
+from cam_site.database_copy import Contents, CopyError, copy_database
+
+TARGET = "target"
+
+
+class Command(BaseCommand):
+    help = "Copies everything to an empty database, such as PostgreSQL, and proves that it is the same there."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("url", help="such as postgres://user:password@host/name")
+
+    def handle(self, *_args: Any, url: str, **_options: Any) -> None:
+        if supervision.processes(settings.CAM_DATA_DIR):
+            raise CommandError("the portal runs, and would write on to the old one: make down")
+        try:
+            databases.connect(TARGET, env.url("sqlite", "postgres", "postgresql")(url))
+            copy_database(DEFAULT_DB_ALIAS, TARGET, self.tell)
+        except (ValueError, ImproperlyConfigured) as exc:
+            raise CommandError(f"that is no database: {exc}") from exc
+        except CopyError as exc:
+            raise CommandError(str(exc)) from exc
+        except DatabaseError as exc:
+            raise CommandError(f"nothing was copied: {str(exc).strip()}") from exc
+        self.stdout.write("Now put CAM_DATABASE_URL with that address into .env, and make up.")
+
+    def tell(self, table: str, contents: Contents) -> None:
+        if not contents.rows:
+            return
+        sums = "".join(f", {name} {total:f}" for name, total in sorted(contents.sums.items()))
+        self.stdout.write(f"{table}: {contents.rows:,} rows{sums}, the same in both")
