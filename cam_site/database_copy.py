@@ -33,6 +33,10 @@ class Contents:
     sums: dict[str, Decimal] = field(default_factory=dict)
     digest: int = 0
 
+    def __str__(self) -> str:
+        sums = "".join(f", {name} {total:f}" for name, total in sorted(self.sums.items()))
+        return f"{self.rows:,} rows{sums}"
+
     def add(self, names: list[str], row: tuple[Any, ...]) -> None:
         self.rows += 1
         text = "\x1f".join(map(canonical, row))

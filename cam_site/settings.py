@@ -358,6 +358,8 @@ if CAM_HTTPS:
     SECURE_SSL_REDIRECT = True
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # Who tries passwords is counted by the address that the one proxy in front saw.
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1
 # HSTS for sub-domains and browsers' preload lists are for the owner of the whole domain to promise.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000

@@ -62,6 +62,8 @@ class Process:
 
 def processes(data_dir: Path) -> list[Process]:
     """What supervisord says of each process; empty where none answers."""
+    if not data_dir.is_dir():
+        return []
     with _rpc(data_dir) as server:
         try:
             found = server.supervisor.getAllProcessInfo()

@@ -33,10 +33,8 @@ def any_database(db, django_db_blocker):
 def migrated(tmp_path_factory, django_db_setup, django_db_blocker):
     """A database as migrations leave it, to be copied: they take their time."""
     path = tmp_path_factory.mktemp("migrated") / "cam.sqlite3"
-    with django_db_blocker.unblock():
-        databases.connect(OTHER, f"sqlite:///{path}")
+    with django_db_blocker.unblock(), databases.connected(OTHER, f"sqlite:///{path}"):
         call_command("migrate", database=OTHER, verbosity=0)
-        forget(OTHER)
     return path
 
 
@@ -44,15 +42,8 @@ def migrated(tmp_path_factory, django_db_setup, django_db_blocker):
 def other(migrated, tmp_path, any_database):
     """An empty database beside that of the tests."""
     path = shutil.copy(migrated, tmp_path)
-    databases.connect(OTHER, f"sqlite:///{path}")
-    yield OTHER
-    forget(OTHER)
-
-
-def forget(alias):
-    connections[alias].close()
-    del connections[alias]
-    del connections.settings[alias]
+    with databases.connected(OTHER, f"sqlite:///{path}"):
+        yield OTHER
 
 
 @pytest.fixture
@@ -172,8 +163,7 @@ def test_command_refuses_in_words_and_tells_no_password(
     with pytest.raises(CommandError, match=words) as refused:
         call_command("move_database", url)
     assert "secret" not in str(refused.value)
-    if "target" in connections.settings:
-        forget("target")
+    assert "target" not in connections.settings
 
 
 def test_command_waits_until_the_portal_is_down(monkeypatch):

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands
+from django.urls import resolve
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text()
@@ -44,10 +46,35 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE))
 
 
-def test_readme_and_settings_name_only_make_targets_that_exist():
-    named = set(re.findall(r"(?:`|^ {4})make ([a-z-]+)", README + SETTINGS_PAGE, re.MULTILINE))
-    assert named
+PAGES = ["README.md", *(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_make_targets_that_a_page_names_exist(page):
+    text = (PROJECT / page).read_text()
+    named = set(re.findall(r"(?:`|^ {4})make ([a-z-]+)", text, re.MULTILINE))
     assert named <= make_targets()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_that_a_page_names_exist(page):
+    named = set(re.findall(r"manage\.py ([a-z_]+)", (PROJECT / page).read_text()))
+    assert named <= set(get_commands())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_addresses_that_a_page_names_exist(page):
+    text = (PROJECT / page).read_text()
+    named = set(re.findall(r"`(/(?:api|metrics|admin|accounts|config|audit)[\w/-]*)`", text))
+    for path in named - {"/api"}:
+        assert resolve(path)
+
+
+def test_settings_that_the_administration_page_names_exist():
+    page = (PROJECT / "docs/administration.md").read_text()
+    of_compose = set(re.findall(r"CAM_\w+", (PROJECT / "scripts/compose").read_text()))
+    named = set(re.findall(r"`?(CAM_\w+)", page))
+    assert named <= set(documented()) | of_compose
 
 
 def test_readme_names_every_make_target_but_help():
@@ -62,9 +89,7 @@ def test_every_make_target_is_phony():
     assert make_targets() == set(phony[1].split())
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", *(f"docs/{p.name}" for p in (PROJECT / "docs").glob("*.md"))]
-)
+@pytest.mark.parametrize("page", PAGES)
 def test_links_to_files_lead_somewhere(page):
     path = PROJECT / page
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):

@@ -223,16 +223,19 @@ def docker(*arguments: str) -> str:
 class Client:
     """A user's session with the HTTP API by token."""
 
-    def __init__(self, stack: Stack, username: str = "alice") -> None:
+    def __init__(self, stack: Stack, username: str = "alice", *, token: str = "") -> None:
         self.stack = stack
-        self.token = stack.manage(
-            "shell",
-            "--verbosity=0",
-            "-c",
-            "from django.contrib.auth.models import User; from agents.models import ApiToken;"
-            f"token = ApiToken(user=User.objects.get(username='{username}'), name='test');"
-            "raw = token.set_secret(); token.save(); print(raw)",
-        ).split()[-1]
+        self.token = (
+            token
+            or stack.manage(
+                "shell",
+                "--verbosity=0",
+                "-c",
+                "from django.contrib.auth.models import User; from agents.models import ApiToken;"
+                f"token = ApiToken(user=User.objects.get(username='{username}'), name='test');"
+                "raw = token.set_secret(); token.save(); print(raw)",
+            ).split()[-1]
+        )
         self.http = httpx.Client(
             base_url=stack.url,
             headers={"Authorization": f"Bearer {self.token}"},

@@ -22,8 +22,9 @@ class Command(BaseCommand):
         if supervision.processes(settings.CAM_DATA_DIR):
             raise CommandError("the portal runs, and would write on to the old one: make down")
         try:
-            databases.connect(TARGET, env.url("sqlite", "postgres", "postgresql")(url))
-            copy_database(DEFAULT_DB_ALIAS, TARGET, self.tell)
+            checked = env.url("sqlite", "postgres", "postgresql")(url)
+            with databases.connected(TARGET, checked):
+                copy_database(DEFAULT_DB_ALIAS, TARGET, self.tell)
         except (ValueError, ImproperlyConfigured) as exc:
             raise CommandError(f"that is no database: {exc}") from exc
         except CopyError as exc:
@@ -33,7 +34,5 @@ class Command(BaseCommand):
         self.stdout.write("Now put CAM_DATABASE_URL with that address into .env, and make up.")
 
     def tell(self, table: str, contents: Contents) -> None:
-        if not contents.rows:
-            return
-        sums = "".join(f", {name} {total:f}" for name, total in sorted(contents.sums.items()))
-        self.stdout.write(f"{table}: {contents.rows:,} rows{sums}, the same in both")
+        if contents.rows:
+            self.stdout.write(f"{table}: {contents}, the same in both")
