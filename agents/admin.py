@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
+from agents import site_settings
 from agents.errors import NotRunning
 from agents.models import (
     Agent,
@@ -96,7 +97,23 @@ class AgentAdmin(ReadOnlyAdmin):
     list_select_related = ("owner",)
     search_fields = ("name", "workspace", "owner__username", "=id")
     date_hierarchy = "created_at"
-    actions = ("stop",)
+    actions = ("stop", "drain", "end_drain")
+
+    def has_drain_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("agents.change_sitesetting")
+
+    @admin.action(description="Drain the site: start no agent any more", permissions=["drain"])
+    def drain(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:  # noqa: ARG002
+        self._set_draining(request, "true", "No agent is started any more; running ones go on.")
+
+    @admin.action(description="End the drain: start agents again", permissions=["drain"])
+    def end_drain(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:  # noqa: ARG002
+        self._set_draining(request, "false", "Agents are started again.")
+
+    def _set_draining(self, request: HttpRequest, raw: str, done: str) -> None:
+        by = User.objects.get(username=request.user.get_username())
+        site_settings.change("CAM_DRAINING", raw, user=by)
+        self.message_user(request, done, messages.SUCCESS)
 
     def has_stop_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("agents.change_agent")

@@ -1,6 +1,7 @@
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
@@ -20,6 +21,8 @@ from metrics_app.models import (
     TurnCost,
     UsageRecord,
 )
+from metrics_app.querysets import UsageRecordQuerySet
+from metrics_app.repricing import reprice
 
 if TYPE_CHECKING:  # generic in the stubs only
     ModelAdmin = admin.ModelAdmin[Any]
@@ -76,6 +79,24 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     search_help_text = "User, agent, model, message id or request id"
     date_hierarchy = "started_at"
     show_full_result_count = False
+    actions = ["price_again"]
+
+    def has_price_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("metrics_app.change_usagerecord")
+
+    @admin.action(
+        description="Price the selected calls again, by today's prices", permissions=["price"]
+    )
+    def price_again(self, request: HttpRequest, queryset: UsageRecordQuerySet) -> None:
+        chosen = UsageRecord.objects.filter(pk__in=list(queryset.values_list("pk", flat=True)))
+        changes = reprice(chosen)
+        for model, change in sorted(changes.items()):
+            told = (
+                f"{model}: {change.rows} calls, {change.old_usd} USD are now {change.new_usd} USD."
+            )
+            self.message_user(request, told, messages.SUCCESS)
+        if not changes:
+            self.message_user(request, "No price changes.")
 
 
 @admin.register(SpoolCheckpoint)
@@ -83,6 +104,19 @@ class SpoolCheckpointAdmin(ReadOnlyAdmin):
     list_display = ["name", "node", "offset", "lines", "bad_lines", "updated_at"]
     list_filter = ["node"]
     search_fields = ["name"]
+    actions = ["read_again"]
+
+    def has_ingest_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("metrics_app.change_spoolcheckpoint")
+
+    @admin.action(
+        description="Read the selected files again from their beginning", permissions=["ingest"]
+    )
+    def read_again(self, request: HttpRequest, queryset: QuerySet[SpoolCheckpoint]) -> None:
+        """What is stored already is left out by the ingest, so nothing counts twice."""
+        files = queryset.update(offset=0)
+        told = f"The bridge reads again: {files} files. Calls that are stored count once."
+        self.message_user(request, told, messages.SUCCESS)
 
 
 @admin.register(IngestCounter)

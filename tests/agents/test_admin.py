@@ -252,6 +252,25 @@ def test_stop_needs_more_than_the_right_to_look(client, staff, agent):
     assert agent.status == Status.IDLE
 
 
+def run_action(site, name, agent):
+    body = {"action": name, "_selected_action": [str(agent.pk)]}
+    return site.post(url(Agent, "changelist"), body, follow=True)
+
+
+def test_site_is_drained_and_the_drain_ended(site, agent):
+    assert "No agent is started" in run_action(site, "drain", agent).text
+    assert SiteSetting.objects.get().value == "true"
+    assert "started again" in run_action(site, "end_drain", agent).text
+    assert SiteSetting.objects.get().value == "false"
+
+
+def test_drain_needs_more_than_the_right_to_look(client, staff, agent):
+    staff.user_permissions.add(Permission.objects.get(codename="view_agent"))
+    client.force_login(staff)
+    run_action(client, "drain", agent)
+    assert not SiteSetting.objects.exists()
+
+
 def test_deleted_agents_can_be_found(site, alice, agent):
     make_agent(alice, name="Gone", deleted_at=timezone.now() - timedelta(days=1))
     response = site.get(url(Agent, "changelist"), {"deleted_at__isempty": "0"})

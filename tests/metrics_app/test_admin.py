@@ -2,10 +2,11 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
+from metrics_app.ingest import ingest_spool
 from metrics_app.models import (
     BudgetAlert,
     BudgetTopUp,
@@ -14,6 +15,7 @@ from metrics_app.models import (
     PriceOverride,
     SpoolCheckpoint,
     TurnCost,
+    UsageRecord,
 )
 from metrics_app.turns import update_turns
 from tests.metrics_app.transcripts import Transcript
@@ -158,3 +160,46 @@ def test_budgets_are_shown_and_changed_elsewhere(admin, make_budget, alice):
         assert listed.context["cl"].result_count == 1
         assert admin.post(reverse(f"{name}_change", args=[row.pk]), {}).status_code == 403
         assert admin.post(reverse(f"{name}_delete", args=[row.pk]), {}).status_code == 403
+
+
+def run_action(admin, model, name, *rows):
+    body = {"action": name, "_selected_action": [row.pk for row in rows]}
+    return admin.post(reverse(f"admin:metrics_app_{model}_changelist"), body, follow=True).text
+
+
+def test_chosen_calls_are_priced_again(admin, agent, make_line, spool):
+    spool(*(make_line(agent.pk) for _ in range(2)))
+    ingest_spool()
+    UsageRecord.objects.update(cost_usd=Decimal(99))
+    chosen, other = UsageRecord.objects.all()
+    told = run_action(admin, "usagerecord", "price_again", chosen)
+    chosen.refresh_from_db()
+    other.refresh_from_db()
+    assert (chosen.cost_usd, other.cost_usd) == (Decimal("0.00914"), 99)
+    assert "1 calls" in told
+    assert "No price changes." in run_action(admin, "usagerecord", "price_again", chosen)
+
+
+def test_spool_file_is_read_again_from_its_beginning(admin):
+    checkpoint = SpoolCheckpoint.objects.create(
+        node="local", name="usage-1", identity="1:2", offset=9
+    )
+    assert "reads again: 1 files" in run_action(admin, "spoolcheckpoint", "read_again", checkpoint)
+    checkpoint.refresh_from_db()
+    assert checkpoint.offset == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "action"), [("usagerecord", "price_again"), ("spoolcheckpoint", "read_again")]
+)
+def test_actions_need_more_than_the_right_to_look(client, staff, agent, make_record, model, action):
+    record = make_record(agent, cost_usd=Decimal("99"))
+    checkpoint = SpoolCheckpoint.objects.create(
+        node="local", name="usage-1", identity="1:2", offset=9
+    )
+    staff.user_permissions.add(Permission.objects.get(codename=f"view_{model}"))
+    client.force_login(staff)
+    run_action(client, model, action, record if model == "usagerecord" else checkpoint)
+    record.refresh_from_db()
+    checkpoint.refresh_from_db()
+    assert (record.cost_usd, checkpoint.offset) == (99, 9)
