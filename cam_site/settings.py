@@ -364,16 +364,21 @@ if CAM_HTTPS:
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 
+CAM_LOG_FORMAT = read("CAM_LOG_FORMAT", env.choice("text", "json"), "text")
+LOG_SECRETS = [
+    *(SECRET_KEY, ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN, EMAIL_HOST_PASSWORD or ""),
+    *(DATABASES["default"]["PASSWORD"] or "", urlsplit(CAM_REDIS_URL).password or ""),
+]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "text": {"()": "cam_site.logs.TextLines", "secrets": LOG_SECRETS},
+        "json": {"()": "cam_site.logs.JsonLines", "secrets": LOG_SECRETS},
     },
     "filters": {"brief_outage": {"()": "cam_site.logs.BriefOutage"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": CAM_LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    # By logger and not by handler: Celery's processes have handlers of their own.
     "loggers": {
         name: {"filters": ["brief_outage"]}
         for name in ("django.request", "django_celery_beat.schedulers", "celery.app.trace")
