@@ -14,6 +14,8 @@ from tests.e2e.stack import Client, wait_for
 from tests.voice_app.speech import spoken, wav
 
 SAID = "Please run the tests, and tell me what you have changed."
+# The microphone may begin in the middle of it.
+SAID_SO_FAR = re.compile("tell|you have|changed", re.IGNORECASE)
 
 
 def with_silence(speech, seconds=4.0):
@@ -88,7 +90,7 @@ def test_text_is_there_while_somebody_still_speaks(agent):
     agent.prompt.fill("By the way:")
     agent.button("Speak").click()
     expect(agent.prompt).to_have_value(
-        re.compile("By the way: .*run the test", re.I), timeout=15_000
+        re.compile("^By the way: .*(tell|you have)", re.I), timeout=15_000
     )
     expect(agent.page.locator("#recorder-words")).to_have_text("Listening. Silence ends it.")
     expect(agent.prompt).not_to_be_editable()
@@ -99,7 +101,7 @@ def test_text_is_there_while_somebody_still_speaks(agent):
 def test_cancel_brings_back_what_was_written_before(agent):
     agent.prompt.fill("By the way:")
     agent.button("Speak").click()
-    expect(agent.prompt).to_have_value(re.compile("run the test", re.I), timeout=15_000)
+    expect(agent.prompt).to_have_value(SAID_SO_FAR, timeout=15_000)
     agent.page.locator("#recorder-cancel").click()
     expect(agent.prompt).to_have_value("By the way:")
     expect(agent.prompt).to_be_editable()
@@ -107,21 +109,21 @@ def test_cancel_brings_back_what_was_written_before(agent):
 
 def test_sent_while_speaking_is_the_final_text(agent):
     agent.button("Speak").click()
-    expect(agent.prompt).to_have_value(re.compile("run the test", re.I), timeout=15_000)
+    expect(agent.prompt).to_have_value(SAID_SO_FAR, timeout=15_000)
     agent.button("Send").click()
-    expect(agent.transcript).to_contain_text(re.compile("run the test", re.I), timeout=30_000)
+    expect(agent.transcript).to_contain_text(SAID_SO_FAR, timeout=30_000)
     expect(agent.prompt).to_have_value("")
 
 
 def test_portal_that_is_away_for_a_moment_loses_no_word(agent, stack, console):
     console.expect(*DISCONNECTED)
     agent.button("Speak").click()
-    expect(agent.prompt).to_have_value(re.compile("please", re.I), timeout=15_000)
+    expect(agent.prompt).to_have_value(SAID_SO_FAR, timeout=15_000)
     stack.kill("web")
-    # The page's parts that are asked for once it is shown may be on their way.
-    console.errors = [text for text in console.errors if "htmx:sendError" not in text]
     stack.start("web")
     expect_said(agent)
+    # Of the parts that the page asks for now and then, one may have been on its way.
+    console.errors = [text for text in console.errors if "htmx:sendError" not in text]
 
 
 def test_keyboard_begins_and_ends_it(agent):
