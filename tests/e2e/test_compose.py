@@ -1,0 +1,140 @@
+"""The stack of compose.yaml, every part real: up, log in, launch, approve, cost, restarts, down, nothing left."""
+
+import json
+import re
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from tests.e2e.compose_stack import SERVICES, ComposeStack
+from tests.e2e.stack import Client, docker, wait_for
+from tests.e2e.test_main_job import finish_turn, results
+
+
+@pytest.fixture(scope="module")
+def compose_stack(tmp_path_factory):
+    stack = ComposeStack(tmp_path_factory.mktemp("compose"))
+    stack.build()
+    try:
+        stack.said = stack.up()
+        yield stack
+    finally:
+        stack.compose("clean")
+        docker("volume", "rm", f"{stack.name}_database")
+
+
+@pytest.fixture(scope="module")
+def admin(compose_stack):
+    return Client(compose_stack, "admin", token=compose_stack.token("admin"))
+
+
+@pytest.fixture(scope="module")
+def sample(compose_stack):
+    return compose_stack.data / "workspaces/sample"
+
+
+def password_in(said):
+    return re.search(r"password:? +(\S+)", said).group(1)
+
+
+def inspect(stack, service):
+    return json.loads(docker("inspect", stack.container(service)))[0]
+
+
+def test_first_user_logs_in_with_the_password_that_was_shown(compose_stack):
+    with httpx.Client(base_url=compose_stack.url, follow_redirects=True) as browser:
+        browser.get("/accounts/login/")
+        form = {
+            "login": "admin",
+            "password": password_in(compose_stack.said),
+            "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+        }
+        page = browser.post("/accounts/login/", data=form)
+        assert page.status_code == 200
+        assert "Log out" in page.text
+    assert f"CAM is at http://localhost:{compose_stack.port}" in compose_stack.said
+
+
+def test_doctor_finds_everything_well(compose_stack):
+    said = compose_stack.compose("doctor")
+    assert "TROUBLE" not in said
+    assert "postgresql, every migration applied" in said
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "demo_api"])
+def test_services_are_held(compose_stack, service):
+    found = inspect(compose_stack, service)
+    host = found["HostConfig"]
+    assert found["Config"]["User"].partition(":")[0] not in ("", "0", "root")
+    assert host["ReadonlyRootfs"]
+    assert host["CapDrop"] == ["ALL"]
+    assert "no-new-privileges:true" in host["SecurityOpt"]
+    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    assert found["State"]["Health"]["Status"] == "healthy"
+
+
+def test_engine_is_for_worker_and_bridge_alone(compose_stack):
+    holders = {
+        service
+        for service in (*SERVICES, "demo_api")
+        if any(
+            "docker.sock" in mount["Source"] for mount in inspect(compose_stack, service)["Mounts"]
+        )
+    }
+    assert holders == {"worker", "bridge"}
+
+
+def test_database_and_broker_have_no_way_out_and_the_gateway_does_not_reach_them(compose_stack):
+    networks = {
+        service: {
+            name.removeprefix(f"{compose_stack.name}_")
+            for name in inspect(compose_stack, service)["NetworkSettings"]["Networks"]
+        }
+        for service in SERVICES
+    }
+    assert networks["postgres"] == networks["redis"] == networks["voice"] == {"backend"}
+    assert networks["gateway"] == {"outside"}
+
+
+def test_secrets_are_in_no_environment(compose_stack):
+    secrets = {
+        path.read_text()
+        for path in (compose_stack.folder / "compose/secrets").iterdir()
+        if path.stat().st_size
+    }
+    assert len(secrets) == 5
+    for service in SERVICES:
+        assert not any(secret in str(inspect(compose_stack, service)) for secret in secrets)
+
+
+def test_edit_is_approved_and_its_cost_known(compose_stack, admin, sample):
+    agent_id = admin.launch(sample, "edit hello.txt")
+    admin.post(f"/{agent_id}/approvals/{admin.approval(agent_id)['id']}", decision="allow")
+    finish_turn(admin, agent_id)
+    total = wait_for(lambda: cost_of(admin), message=compose_stack.logs)
+    assert Decimal(total) > 0
+
+
+def test_each_service_is_restarted_during_a_turn_and_nothing_is_lost(compose_stack, admin, sample):
+    agent_id = admin.launch(sample, "hello")
+    finish_turn(admin, agent_id)
+    for turn, service in enumerate(SERVICES, 2):
+        admin.post(f"/{agent_id}/send", text=f"hello {service}")
+        compose_stack.restart(service)
+        wait_for(lambda: answers(compose_stack), seconds=90, message=lambda: compose_stack.logs())
+        events = finish_turn(admin, agent_id, turn)
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1)), service
+        assert len(results(events)) == turn, service
+
+
+def cost_of(client):
+    summary = client.http.get("/api/metrics/summary?by=agent").raise_for_status().json()
+    return summary["total"]["calls"] and summary["total"]["cost_usd"]
+
+
+def answers(stack):
+    try:
+        return httpx.get(f"{stack.url}/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
