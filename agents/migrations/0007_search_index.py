@@ -42,12 +42,13 @@ def drop_index(apps, schema_editor):
 
 
 def index_what_is_there(apps, schema_editor):
-    event_model = apps.get_model("agents", "SessionEvent")
+    alias = schema_editor.connection.alias
+    stored = apps.get_model("agents", "SessionEvent").objects.using(alias).order_by("pk")
     text_model = apps.get_model("agents", "EventText")
     last = 0
-    while events := list(event_model.objects.filter(pk__gt=last).order_by("pk")[:EVENTS_AT_ONCE]):
+    while events := list(stored.filter(pk__gt=last)[:EVENTS_AT_ONCE]):
         texts = [(event, event_text(event.kind, event.payload)) for event in events]
-        text_model.objects.bulk_create(
+        text_model.objects.using(alias).bulk_create(
             text_model(event=event, agent_id=event.agent_id, text=text)
             for event, text in texts
             if text

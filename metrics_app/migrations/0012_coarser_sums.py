@@ -7,7 +7,8 @@ from django.db import migrations, models
 
 def sum_up(apps, schema_editor):
     """The calls that are there. Nothing to do, and nothing read, where there are none."""
-    if apps.get_model("metrics_app", "UsageRecord").objects.exists():
+    records = apps.get_model("metrics_app", "UsageRecord").objects
+    if records.using(schema_editor.connection.alias).exists():
         from metrics_app.rollups import correct_day, days_of_ledger
 
         for day in days_of_ledger().days:

@@ -53,14 +53,18 @@ class ComposeStack:
         self.data = folder / "data"
         self.name = f"cam-test-{uuid4().hex[:8]}"
         self.port = free_port()
+        self.node = self.name
         self.environment = {
             **os.environ,
             "CAM_COMPOSE": str(wheel) if wheel.exists() else "",
             "CAM_COMPOSE_DIR": str(folder / "compose"),
             "CAM_COMPOSE_NAME": self.name,
             "CAM_ENV_FILE": str(folder / ".env"),
+            # Those of the tests' own settings, which come before the file's.
+            **dict.fromkeys(("CAM_SECRET_KEY", "CAM_METRICS_DIR", "CAM_BROWSE_ROOTS"), ""),
             "CAM_DATA_DIR": str(self.data),
             "CAM_PORT": str(self.port),
+            "CAM_NODE_NAME": self.node,
             "CAM_PYTHON_IMAGE": bases["python"],
             "CAM_REDIS_IMAGE": bases["redis"],
             "CAM_POSTGRES_IMAGE": bases["postgres"],

@@ -1,15 +1,20 @@
 """The stack of compose.yaml, every part real: up, log in, launch, approve, cost, restarts, down, nothing left."""
 
 import json
+import os
 import re
+import sqlite3
+import sys
 from decimal import Decimal
 
 import httpx
 import pytest
 
-from tests.e2e.compose_stack import SERVICES, ComposeStack
+from tests.e2e.compose_stack import SERVICES, ComposeStack, run
 from tests.e2e.stack import Client, docker, wait_for
 from tests.e2e.test_main_job import finish_turn, results
+
+MANAGERS = ("web", "worker", "voice", "beat", "bridge")
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +26,8 @@ def compose_stack(tmp_path_factory):
         yield stack
     finally:
         stack.compose("clean")
-        docker("volume", "rm", f"{stack.name}_database")
+        homes = docker("volume", "ls", "--quiet", "--filter", f"label=cam.node={stack.node}")
+        docker("volume", "rm", f"{stack.name}_database", *homes.split())
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +144,62 @@ def answers(stack):
         return httpx.get(f"{stack.url}/readyz").status_code == 200
     except httpx.HTTPError:
         return False
+
+
+def test_agents_work_on_through_an_upgrade(compose_stack, admin, sample):
+    agent_id = admin.launch(sample, "hello")
+    finish_turn(admin, agent_id)
+    with (compose_stack.folder / ".env").open("a") as settings:
+        settings.write("CAM_LOG_FORMAT=json\n")
+    before = {service: compose_stack.container(service) for service in MANAGERS}
+    admin.post(f"/{agent_id}/send", text="hello again")
+    said = compose_stack.compose("upgrade")
+    assert "every service runs what was built" in said
+    assert "proven to be the same" in said
+    after = {service: compose_stack.container(service) for service in MANAGERS}
+    assert not set(before.values()) & set(after.values())
+    events = finish_turn(admin, agent_id, 2)
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    for line in docker("logs", compose_stack.container("bridge")).splitlines():
+        assert json.loads(line)["level"]
+
+
+def test_backup_is_restored_into_an_empty_embedded_installation(compose_stack, admin, tmp_path):
+    compose_stack.compose("backup")
+    folder = max((compose_stack.data / "backups").iterdir())
+    assert "CAM_SECRET_KEY=" in (folder / "env").read_text()
+    data = tmp_path / "data"
+    run(
+        *(sys.executable, "manage.py", "restore", str(folder)),
+        environment=os.environ
+        | {
+            "CAM_DATA_DIR": str(data),
+            "CAM_DATABASE_URL": "",
+            "CAM_METRICS_DIR": "",
+            "CAM_SECRET_KEY": "only-for-tests-" + "0" * 32,
+        },
+    )
+    counts = "SELECT count(*), sum(seq) FROM agents_sessionevent"
+    with sqlite3.connect(data / "cam.sqlite3") as restored:
+        events = restored.execute(counts).fetchone()
+        cost = restored.execute("SELECT count(*) FROM metrics_app_usagerecord").fetchone()[0]
+    summary = admin.http.get("/api/metrics/summary?by=agent").raise_for_status().json()
+    told = compose_stack.manage(
+        "shell",
+        "--verbosity=0",
+        "-c",
+        "from django.db.models import Count, Sum; from agents.models import SessionEvent;"
+        "print(SessionEvent.objects.aggregate(n=Count('pk'), s=Sum('seq')))",
+    )
+    assert told.strip() == str({"n": events[0], "s": events[1]})
+    assert cost >= summary["total"]["calls"] > 0
+
+
+def test_nothing_is_left_when_it_is_taken_down(compose_stack):
+    """Last: it ends the stack."""
+    compose_stack.compose("clean")
+    project = f"label=com.docker.compose.project={compose_stack.name}"
+    for kind in ("container", "network"):
+        all_of_them = ["--all"] if kind == "container" else []
+        assert not docker(kind, "ls", *all_of_them, "--quiet", "--filter", project)
+    assert not docker("ps", "--all", "--quiet", "--filter", f"label=cam.node={compose_stack.node}")
