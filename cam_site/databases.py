@@ -38,6 +38,7 @@ def connected(alias: str, url: str, *, is_journalled: bool = True) -> Iterator[N
 def snapshot(alias: str) -> Iterator[None]:
     """The settings' database once more: a transaction reads all as of one moment, and stops no writer."""
     config = connections.settings[DEFAULT_DB_ALIAS]
+    own: dict[str, Any]
     if config["ENGINE"] == SQLITE:
         own = {"transaction_mode": "DEFERRED"}
     else:

@@ -173,6 +173,7 @@ def test_backup_is_restored_into_an_empty_embedded_installation(compose_stack, a
         *(sys.executable, "manage.py", "restore", str(folder)),
         environment=os.environ
         | {
+            "DJANGO_SETTINGS_MODULE": "cam_site.settings",
             "CAM_DATA_DIR": str(data),
             "CAM_DATABASE_URL": "",
             "CAM_METRICS_DIR": "",
