@@ -8,7 +8,7 @@ from ninja.errors import HttpError
 
 from agents.api.agents import REFUSALS
 from agents.api.auth import ApiRequest
-from agents.models import OPEN_STATES, JobState
+from agents.models import JobState
 from voice_app.choices import voice_of
 from voice_app.models import Recording, VoiceWorker
 from voice_app.services import add_recording, is_available
@@ -75,7 +75,7 @@ def transcribe(request: ApiRequest, file: File[UploadedFile], body: Form[VoiceBo
 def status(request: ApiRequest) -> dict[str, object]:
     model = voice_of(request.auth).model
     loaded = VoiceWorker.objects.exclude(loaded="").values_list("loaded", flat=True)
-    waiting = Recording.objects.filter(state__in=OPEN_STATES)
+    waiting = Recording.objects.filter(state__in=(JobState.QUEUED, JobState.RUNNING))
     return {
         "available": is_available(model),
         "model": model,

@@ -204,11 +204,22 @@ def tidy(now: datetime) -> None:
         error="The worker ended while it listened. Try again.",
         finished_at=now,
     )
-    longest = timedelta(seconds=settings.CAM_VOICE_MAX_SECONDS) + DEAD_AFTER
-    Recording.objects.filter(state=JobState.ARRIVING, created_at__lt=now - longest).delete()
+    for recording in Recording.objects.filter(
+        state=JobState.ARRIVING, created_at__lt=now - LOST_AFTER
+    ):
+        if not _has_new_sound(recording, now):
+            abandon(recording)
     keep = timedelta(minutes=max(settings.CAM_VOICE_KEEP_MINUTES, 60))
     Recording.objects.filter(created_at__lt=now - keep).exclude(state__in=OPEN_STATES).delete()
     _remove_files(now)
+
+
+def _has_new_sound(recording: Recording, now: datetime) -> bool:
+    """A page that is there sends some several times a second; one whose web process died does not."""
+    try:
+        return recording.audio_path.stat().st_mtime > (now - LOST_AFTER).timestamp()
+    except FileNotFoundError:
+        return False
 
 
 def _remove_files(now: datetime) -> None:

@@ -249,9 +249,12 @@ def test_abandoned_recording_is_gone_and_one_that_ended_stays(arriving, alice):
 
 
 def test_recording_that_never_ended_is_forgotten(arriving, enqueued):
-    tidy(timezone.now() + timedelta(minutes=15))
+    now = timezone.now()
+    later = now + timedelta(minutes=5)
+    os.utime(arriving.audio_path, (later.timestamp(),) * 2)
+    tidy(later)
     assert Recording.objects.exists()
-    tidy(timezone.now() + timedelta(minutes=21))
+    tidy(later + timedelta(minutes=1))
     assert not Recording.objects.exists()
     assert not arriving.audio_path.exists()
     assert not enqueued

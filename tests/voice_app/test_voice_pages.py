@@ -8,7 +8,7 @@ from tests.voice_app.conftest import upload
 from tests.voice_app.speech import tone
 from voice_app.choices import voice_of
 from voice_app.models import VoiceChoices, VoiceWorker
-from voice_app.services import add_recording
+from voice_app.services import add_recording, begin_recording
 
 pytestmark = pytest.mark.usefixtures("voice_site")
 
@@ -99,6 +99,7 @@ def test_api_tells_why_nothing_was_heard(as_alice, worker, model):
 
 def test_status_counts_the_queue_and_names_the_model(as_alice, alice, enqueued):
     add_recording(alice, upload(tone()))
+    begin_recording(alice)  # still arrives
     VoiceWorker.objects.create(node="local", loaded="base")
     assert as_alice.get("/api/voice/status").json() == {
         "available": True,
