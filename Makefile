@@ -7,6 +7,8 @@ PYTHON := .venv/bin/python
 ifeq ($(MODE),compose)
 INSTALLED :=
 PORTAL := scripts/compose
+else ifneq ($(MODE),embedded)
+$(error MODE is embedded or compose, not $(MODE))
 else
 INSTALLED := $(PYTHON)
 PORTAL := $(PYTHON) manage.py portal

@@ -47,6 +47,10 @@ def cut(text: str) -> str:
     return line if len(line) <= MAX_CELL_CHARACTERS else line[: MAX_CELL_CHARACTERS - 1] + "…"
 
 
+def acting_user(request: HttpRequest) -> User:
+    return User.objects.get(username=request.user.get_username())
+
+
 class PortalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_per_page = 50
     # Counting every row again for "of N in total" is slow on the big tables.
@@ -111,8 +115,7 @@ class AgentAdmin(ReadOnlyAdmin):
         self._set_draining(request, "false", "Agents are started again.")
 
     def _set_draining(self, request: HttpRequest, raw: str, done: str) -> None:
-        by = User.objects.get(username=request.user.get_username())
-        site_settings.change("CAM_DRAINING", raw, user=by)
+        site_settings.change("CAM_DRAINING", raw, user=acting_user(request))
         self.message_user(request, done, messages.SUCCESS)
 
     def has_stop_permission(self, request: HttpRequest) -> bool:
@@ -121,7 +124,7 @@ class AgentAdmin(ReadOnlyAdmin):
     @admin.action(description="Stop the selected agents", permissions=["stop"])
     def stop(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:
         stopped = 0
-        by = User.objects.get(username=request.user.get_username())
+        by = acting_user(request)
         for agent in queryset.select_related("owner"):
             try:
                 stop_agent(agent, by=by)

@@ -6,9 +6,10 @@ class AgentsConfig(AppConfig):
 
     def ready(self) -> None:
         from agents.bridge_jobs import register_job
-        from agents.diagnosis import checks
+        from agents.diagnosis import register_check
         from agents.health_checks import CHECKS
         from agents.policies import keep_policies
 
-        checks.update(CHECKS)
+        for name, check in CHECKS.items():
+            register_check(name, check)
         register_job("policies", keep_policies, every_seconds=1)

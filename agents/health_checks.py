@@ -9,11 +9,12 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from redis import Redis, RedisError
+from redis import RedisError
 
 from agents import containers
 from agents.diagnosis import Check, Trouble
 from cam_site import heartbeats
+from cam_site.health import open_broker
 
 LEAST_FREE_BYTES = 2_000_000_000
 CLOCK_TOLERANCE_SECONDS = 5
@@ -68,7 +69,7 @@ def check_permissions() -> str:
 
 def check_broker() -> str:
     try:
-        with Redis.from_url(settings.CAM_REDIS_URL, socket_timeout=2) as broker:
+        with open_broker() as broker:
             info = broker.info()
     except (RedisError, OSError) as exc:
         raise Trouble(
@@ -93,16 +94,17 @@ def check_database() -> str:
     return f"{connection.vendor}, every migration applied"
 
 
-def heartbeat_check(process: str) -> Check:
-    def check() -> str:
-        age = heartbeats.age_seconds(process)
-        if age is None:
-            raise Trouble("was never seen here: make up starts it")
-        if age > heartbeats.STALE_SECONDS:
-            raise Trouble(f"gave its last sign of life {age:.0f} s ago: make logs shows why")
-        return f"alive {age:.0f} s ago"
+def check_heartbeat(path: Path) -> str:
+    age = heartbeats.age_seconds(path)
+    if age is None:
+        raise Trouble("was never seen here: make up starts it")
+    if age > heartbeats.STALE_SECONDS:
+        raise Trouble(f"gave its last sign of life {age:.0f} s ago: make logs shows why")
+    return f"alive {age:.0f} s ago"
 
-    return check
+
+def heartbeat_check(process: str) -> Check:
+    return lambda: check_heartbeat(heartbeats.path_of(process))
 
 
 def _engine() -> dict[str, str]:

@@ -4,6 +4,8 @@ from typing import Any
 from celery import Celery
 from celery.signals import heartbeat_sent, setup_logging
 
+from cam_site import heartbeats
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cam_site.settings")
 
 app = Celery("cam")
@@ -20,7 +22,5 @@ def _keep_logging(**_kwargs: Any) -> None:
 
 @heartbeat_sent.connect
 def _touch(sender: Any, **_kwargs: Any) -> None:
-    from cam_site import heartbeats
-
     node = sender.eventer.hostname.partition("@")[0]
     heartbeats.touch("voice" if node == "voice" else "worker")

@@ -3,16 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.db import DEFAULT_DB_ALIAS, connections
 
+SCHEMES = ("sqlite", "postgres", "postgresql")
 SQLITE = "django.db.backends.sqlite3"
 SQLITE_JOURNAL = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
 
 
 def config_of(url: str) -> dict[str, Any]:
-    """What Django's DATABASES wants."""
+    """What Django's DATABASES wants. Raises ValueError, without the URL, where it is none of a database."""
+    if urlsplit(url).scheme not in SCHEMES:
+        raise ValueError(f"expected a URL that starts with {'://, '.join(SCHEMES)}://")
     config: dict[str, Any] = environ.Env.db_url_config(url)
     if config["ENGINE"] == SQLITE:
         # IMMEDIATE: a deferred transaction that reads and then writes fails under concurrent writers.

@@ -43,12 +43,17 @@ def has_database() -> bool:
     return True
 
 
-def has_broker() -> bool:
+def open_broker() -> Redis:
+    """Asks and answers within BROKER_TIMEOUT_SECONDS, or RedisError; to be closed."""
     timeout = BROKER_TIMEOUT_SECONDS
+    return Redis.from_url(
+        settings.CAM_REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout
+    )
+
+
+def has_broker() -> bool:
     try:
-        with Redis.from_url(
-            settings.CAM_REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout
-        ) as broker:
+        with open_broker() as broker:
             return bool(broker.ping())
     except (RedisError, OSError):
         return False

@@ -14,6 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from cam_site import env
+from cam_site.databases import SCHEMES as DATABASE_SCHEMES
 from cam_site.databases import config_of
 from cam_site.env import read
 from voice_app.whisper import ModelName
@@ -233,7 +234,7 @@ DATABASES = {
     "default": config_of(
         read(
             "CAM_DATABASE_URL",
-            env.url("sqlite", "postgres", "postgresql"),
+            env.url(*DATABASE_SCHEMES),
             f"sqlite:///{CAM_DATA_DIR / 'cam.sqlite3'}",
         )
     )

@@ -1,25 +1,18 @@
 """The checks of gateway and ingest, for `manage.py doctor`."""
 
 import os
-import time
 
 from django.conf import settings
 
 from agents.diagnosis import Trouble
-from cam_site.heartbeats import STALE_SECONDS
+from agents.health_checks import check_heartbeat
 from metrics_app.spool_state import SpoolState
 
 LARGE_BACKLOG_BYTES = 1_000_000
 
 
 def check_gateway() -> str:
-    try:
-        age = time.time() - settings.CAM_GATEWAY_HEARTBEAT.stat().st_mtime
-    except OSError:
-        raise Trouble("was never seen here: make up starts it") from None
-    if age > STALE_SECONDS:
-        raise Trouble(f"gave its last sign of life {age:.0f} s ago: make logs shows why")
-    return f"alive {age:.0f} s ago"
+    return check_heartbeat(settings.CAM_GATEWAY_HEARTBEAT)
 
 
 def check_spool() -> str:

@@ -108,12 +108,12 @@ def test_broker(monkeypatch):
         def __exit__(self, *_exc):
             return None
 
-    monkeypatch.setattr(health_checks.Redis, "from_url", lambda *_args, **_options: Broker())
+    monkeypatch.setattr(health_checks, "open_broker", Broker)
     assert health_checks.check_broker() == "redis 8.0"
     Broker.policy = "allkeys-lru"
     with pytest.raises(Trouble, match="set maxmemory-policy noeviction"):
         health_checks.check_broker()
-    monkeypatch.setattr(health_checks.Redis, "from_url", fails(RedisConnectionError("refused")))
+    monkeypatch.setattr(health_checks, "open_broker", fails(RedisConnectionError("refused")))
     with pytest.raises(Trouble, match="make restart"):
         health_checks.check_broker()
 
@@ -146,7 +146,7 @@ def test_processes(site, process):
 def test_heartbeat_that_cannot_be_written_ends_nothing(settings):
     settings.CAM_HEARTBEAT_DIR = settings.BASE_DIR / "manage.py" / "no-folder"
     heartbeats.touch("worker")
-    assert heartbeats.age_seconds("worker") is None
+    assert heartbeats.age_seconds(heartbeats.path_of("worker")) is None
 
 
 def test_gateway(site):

@@ -25,9 +25,8 @@ def compose_stack(tmp_path_factory):
         stack.said = stack.up()
         yield stack
     finally:
-        stack.compose("clean")
-        homes = docker("volume", "ls", "--quiet", "--filter", f"label=cam.node={stack.node}")
-        docker("volume", "rm", f"{stack.name}_database", *homes.split())
+        stack.compose("clean", "--purge")
+        docker("volume", "rm", f"{stack.name}_database")
 
 
 @pytest.fixture(scope="module")
@@ -198,9 +197,12 @@ def test_backup_is_restored_into_an_empty_embedded_installation(compose_stack, a
 
 def test_nothing_is_left_when_it_is_taken_down(compose_stack):
     """Last: it ends the stack."""
-    compose_stack.compose("clean")
+    assert "agent homes kept" in compose_stack.compose("clean")
+    assert "agent homes removed" in compose_stack.compose("clean", "--purge")
     project = f"label=com.docker.compose.project={compose_stack.name}"
     for kind in ("container", "network"):
         all_of_them = ["--all"] if kind == "container" else []
         assert not docker(kind, "ls", *all_of_them, "--quiet", "--filter", project)
-    assert not docker("ps", "--all", "--quiet", "--filter", f"label=cam.node={compose_stack.node}")
+    node = f"label=cam.node={compose_stack.node}"
+    assert not docker("ps", "--all", "--quiet", "--filter", node)
+    assert not docker("volume", "ls", "--quiet", "--filter", node)

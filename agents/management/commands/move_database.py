@@ -6,7 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
-from cam_site import databases, env, supervision
+from cam_site import databases, supervision
 from cam_site.database_copy import Contents, CopyError, copy_database
 
 TARGET = "target"
@@ -22,8 +22,7 @@ class Command(BaseCommand):
         if supervision.processes(settings.CAM_DATA_DIR):
             raise CommandError("the portal runs, and would write on to the old one: make down")
         try:
-            checked = env.url("sqlite", "postgres", "postgresql")(url)
-            with databases.connected(TARGET, checked):
+            with databases.connected(TARGET, url):
                 copy_database(DEFAULT_DB_ALIAS, TARGET, self.tell)
         except (ValueError, ImproperlyConfigured) as exc:
             raise CommandError(f"that is no database: {exc}") from exc
