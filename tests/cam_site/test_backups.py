@@ -95,9 +95,7 @@ def test_folder_that_is_there_is_not_overwritten(tmp_path):
 
 
 def test_portal_must_be_down_to_restore(monkeypatch, tmp_path):
-    monkeypatch.setattr(
-        "agents.management.commands.restore.supervision.processes", lambda _folder: ["web"]
-    )
+    monkeypatch.setattr("agents.management.copying.supervision.processes", lambda _folder: ["web"])
     with pytest.raises(CommandError, match="make down"):
         call_command("restore", str(tmp_path), stdout=io.StringIO())
 

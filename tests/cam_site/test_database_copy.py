@@ -167,8 +167,6 @@ def test_command_refuses_in_words_and_tells_no_password(
 
 
 def test_command_waits_until_the_portal_is_down(monkeypatch):
-    monkeypatch.setattr(
-        "agents.management.commands.move_database.supervision.processes", lambda _folder: ["web"]
-    )
+    monkeypatch.setattr("agents.management.copying.supervision.processes", lambda _folder: ["web"])
     with pytest.raises(CommandError, match="make down"):
         call_command("move_database", "sqlite:///none")

@@ -41,6 +41,14 @@ def wait_for(what, *, seconds=30.0, every=0.05, message="it did not happen"):
         time.sleep(every)
 
 
+def is_ready(url: str) -> bool:
+    """Whether the portal there answers, with its database and broker."""
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 class Stack:
     """Starts and kills the portal's processes; everything it makes carries its own node name."""
 

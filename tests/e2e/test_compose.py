@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.e2e.compose_stack import SERVICES, ComposeStack, run
-from tests.e2e.stack import Client, docker, wait_for
+from tests.e2e.stack import Client, docker, is_ready, wait_for
 from tests.e2e.test_main_job import finish_turn, results
 
 MANAGERS = ("web", "worker", "voice", "beat", "bridge")
@@ -127,7 +127,9 @@ def test_each_service_is_restarted_during_a_turn_and_nothing_is_lost(compose_sta
     for turn, service in enumerate(SERVICES, 2):
         admin.post(f"/{agent_id}/send", text=f"hello {service}")
         compose_stack.restart(service)
-        wait_for(lambda: answers(compose_stack), seconds=90, message=lambda: compose_stack.logs())
+        wait_for(
+            lambda: is_ready(compose_stack.url), seconds=90, message=lambda: compose_stack.logs()
+        )
         events = finish_turn(admin, agent_id, turn)
         assert [event["seq"] for event in events] == list(range(1, len(events) + 1)), service
         assert len(results(events)) == turn, service
@@ -136,13 +138,6 @@ def test_each_service_is_restarted_during_a_turn_and_nothing_is_lost(compose_sta
 def cost_of(client):
     summary = client.http.get("/api/metrics/summary?by=agent").raise_for_status().json()
     return summary["total"]["calls"] and summary["total"]["cost_usd"]
-
-
-def answers(stack):
-    try:
-        return httpx.get(f"{stack.url}/readyz").status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def test_agents_work_on_through_an_upgrade(compose_stack, admin, sample):

@@ -162,6 +162,40 @@ def test_killed_bridge_comes_back_and_nothing_else_restarts(site, first_install)
     assert before | {"bridge": ""} == after | {"bridge": ""}
 
 
+def test_doctor_finds_everything_well(site, first_install):
+    said = site.run("make", "doctor")
+    assert "TROUBLE" not in said
+    assert re.search(r"^ok +gateway +alive", said, re.MULTILINE)
+
+
+def test_backup_is_restored_into_an_empty_installation(site, first_install):
+    made = Path(re.search(r"are in (\S+)$", site.run("make", "backup"), re.MULTILINE)[1])
+    before = site.users(), secret_key(site)
+    site.run("make", "down")
+    backup = made.rename(site.folder / "backup")
+    shutil.rmtree(site.data)
+    text = (site.folder / ".env").read_text()
+    (site.folder / ".env").write_text(text.replace(before[1], "another-key-" + "0" * 40))
+    site.run("make", "restore", f"FROM={backup}")
+    assert (site.users(), secret_key(site)) == before
+    site.run("make", "up")
+    assert "/accounts/login/" not in str(log_in(site, first_install).url)
+    refused = subprocess.run(
+        ["make", "restore", f"FROM={backup}"],
+        cwd=site.folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    assert refused.returncode != 0
+    assert "make down" in refused.stderr
+
+
+def secret_key(site: Site) -> str:
+    text = (site.folder / ".env").read_text()
+    return re.search(r"^CAM_SECRET_KEY=(\S+)$", text, re.MULTILINE)[1]
+
+
 def test_restart_takes_a_key_from_env(site, first_install):
     with (site.folder / ".env").open("a") as file:
         file.write("ANTHROPIC_API_KEY=sk-test-0123456789\n")

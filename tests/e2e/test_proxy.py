@@ -6,7 +6,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.e2e.fixtures import make_database
-from tests.e2e.stack import PASSWORD, Stack, wait_for
+from tests.e2e.stack import PASSWORD, Stack, is_ready, wait_for
 
 HOST = "cam.example.org"
 BLOCKED = "Too many failed login attempts"
@@ -26,17 +26,10 @@ def site(tmp_path_factory):
     try:
         for name in ("valkey", "web"):
             stack.start(name)
-        wait_for(lambda: is_ready(stack), seconds=60, message=stack.logs)
+        wait_for(lambda: is_ready(stack.url), seconds=60, message=stack.logs)
         yield stack
     finally:
         stack.down()
-
-
-def is_ready(stack):
-    try:
-        return httpx.get(f"{stack.url}/readyz").status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.core.management.base import BaseCommand
 
-from cam_site.backups import BackupError, make_backup
-from cam_site.database_copy import Contents, CopyError
+from agents.management.copying import refused
+from cam_site.backups import make_backup
+from cam_site.database_copy import Contents
 
 
 class Command(BaseCommand):
@@ -23,12 +23,8 @@ class Command(BaseCommand):
         name = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
         folder = (folder or settings.CAM_DATA_DIR / "backups" / name).absolute()
         self.rows = 0
-        try:
+        with refused("no backup was made"):
             make_backup(folder, self.count)
-        except (BackupError, CopyError, OSError) as exc:
-            raise CommandError(f"no backup was made: {exc}") from exc
-        except DatabaseError as exc:
-            raise CommandError(f"no backup was made: {str(exc).strip()}") from exc
         self.stdout.write(f"{self.rows:,} rows, proven to be the same, are in {folder}")
 
     def count(self, _table: str, contents: Contents) -> None:

@@ -1,13 +1,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, DatabaseError
+from django.db import DEFAULT_DB_ALIAS
 
-from cam_site import databases, supervision
-from cam_site.database_copy import Contents, CopyError, copy_database
+from agents.management.copying import refused, require_portal_down
+from cam_site import databases
+from cam_site.database_copy import Contents, copy_database
 
 TARGET = "target"
 
@@ -19,17 +19,12 @@ class Command(BaseCommand):
         parser.add_argument("url", help="such as postgres://user:password@host/name")
 
     def handle(self, *_args: Any, url: str, **_options: Any) -> None:
-        if supervision.processes(settings.CAM_DATA_DIR):
-            raise CommandError("the portal runs, and would write on to the old one: make down")
+        require_portal_down()
         try:
-            with databases.connected(TARGET, url):
+            with refused("nothing was copied"), databases.connected(TARGET, url):
                 copy_database(DEFAULT_DB_ALIAS, TARGET, self.tell)
         except (ValueError, ImproperlyConfigured) as exc:
             raise CommandError(f"that is no database: {exc}") from exc
-        except CopyError as exc:
-            raise CommandError(str(exc)) from exc
-        except DatabaseError as exc:
-            raise CommandError(f"nothing was copied: {str(exc).strip()}") from exc
         self.stdout.write("Now put CAM_DATABASE_URL with that address into .env, and make up.")
 
     def tell(self, table: str, contents: Contents) -> None:
