@@ -1,14 +1,15 @@
-"""Prints what `make test` ran, from pytest's reports; fails where an end-to-end test was skipped."""
+"""Prints what `make test` ran, from pytest's reports, named as what they report on; fails where an end-to-end test was skipped."""
 
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 
-def main(unit_report: str, e2e_report: str) -> int:
+def main(*reports: str) -> int:
     problems = []
-    for name, report in (("unit", unit_report), ("end to end", e2e_report)):
-        if not Path(report).exists():
+    for report in map(Path, reports):
+        name = report.stem
+        if not report.exists():
             problems.append(f"{name}: no report; pytest did not finish")
             continue
         suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314 (our own file)
@@ -18,8 +19,8 @@ def main(unit_report: str, e2e_report: str) -> int:
         ran = counts["tests"] - counts["skipped"]
         bad = counts["failures"] + counts["errors"]
         print(f"{name}: {ran} ran, {bad} failed, {counts['skipped']} skipped")  # noqa: T201
-        if name == "end to end" and (counts["skipped"] or not ran):
-            problems.append("end to end: a test that is skipped, or none at all, proves nothing")
+        if name.startswith("end to end") and (counts["skipped"] or not ran):
+            problems.append(f"{name}: a test that is skipped, or none at all, proves nothing")
     for problem in problems:
         print(problem, file=sys.stderr)  # noqa: T201
     return 1 if problems else 0

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from agents.site_settings import Store
-from tests.e2e.fixtures import alice_client, own_stack, postgres, stack  # noqa: F401
+from tests.e2e.fixtures import alice_client, make_stack, postgres, stack  # noqa: F401
 
 E2E_FOLDERS = {"e2e", "browser", "faults"}
 
@@ -13,6 +13,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if E2E_FOLDERS & set(item.path.relative_to(Path(__file__).parent).parts):
             item.add_marker(pytest.mark.e2e)
+        if "make_stack" in item.fixturenames:
+            item.add_marker(pytest.mark.portal)
 
 
 @pytest.fixture(autouse=True)

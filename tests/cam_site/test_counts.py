@@ -10,11 +10,12 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "test_counts.py"
 
 
 def count(folder, *, unit, e2e):
-    for name, attributes in (("unit", unit), ("e2e", e2e)):
+    reports = {folder / "unit.xml": unit, folder / "end to end.xml": e2e}
+    for report, attributes in reports.items():
         if attributes:
-            (folder / name).write_text(f"<testsuites><testsuite {attributes}/></testsuites>")
+            report.write_text(f"<testsuites><testsuite {attributes}/></testsuites>")
     return subprocess.run(
-        [sys.executable, str(SCRIPT), str(folder / "unit"), str(folder / "e2e")],
+        [sys.executable, str(SCRIPT), *map(str, reports)],
         capture_output=True,
         text=True,
     )

@@ -90,6 +90,11 @@ class ComposeStack:
         """What it said, with the password of the first user."""
         return self.compose("up")
 
+    def remove(self) -> None:
+        """All that it made outside its folder; its images stay."""
+        self.compose("clean", "--purge")
+        docker("volume", "rm", f"{self.name}_database")
+
     def restart(self, service: str) -> None:
         docker("restart", "--time", "5", self.container(service))
 

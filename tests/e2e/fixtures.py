@@ -6,23 +6,32 @@ import pytest
 from tests.e2e.postgres import PostgresServer, folder_for_server
 from tests.e2e.stack import Client, Stack, connect_postgres
 
+# Empty, or the URL of a PostgreSQL server: then this run's portals have it and redis-server, in place of what is built in.
+SERVER_URL = os.environ.get("CAM_TEST_DATABASE_URL", "")
+
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory):
+def make_stack():
+    """Makes a portal, which is not started, with this run's kind of database and broker; `Stack` has the parameters."""
+
+    def make(folder, **options):
+        if SERVER_URL and "database_url" not in options:
+            options["database_url"] = make_database(SERVER_URL)
+        return Stack(folder, has_redis=bool(SERVER_URL), **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory, make_stack):
     """One portal for all tests of a run; each uses agents and workspaces of its own."""
-    portal = Stack(tmp_path_factory.mktemp("portal"), database_url=make_database())
-    try:
+    with make_stack(tmp_path_factory.mktemp("portal")) as portal:
         portal.up()
         yield portal
-    finally:
-        portal.down()
 
 
-def make_database() -> str:
-    """The URL of a new database in the server of CAM_TEST_DATABASE_URL; empty without one."""
-    url = os.environ.get("CAM_TEST_DATABASE_URL", "")
-    if not url:
-        return ""
+def make_database(url: str) -> str:
+    """The URL of a new database in the server of `url`."""
     name = f"cam_{uuid4().hex}"
     with connect_postgres(url) as connection:
         connection.execute(f"CREATE DATABASE {name}")
@@ -37,17 +46,6 @@ def postgres():
         server.start()
         yield server
         server.stop()
-
-
-@pytest.fixture
-def own_stack(tmp_path):
-    """A portal of the test's own, to be broken."""
-    portal = Stack(tmp_path, database_url=make_database())
-    try:
-        portal.up()
-        yield portal
-    finally:
-        portal.down()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 import environ
@@ -20,6 +22,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 PROJECT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
+REDIS_PASSWORD = "only-for-tests"
 AGENT_UID = 1000
 
 
@@ -52,10 +55,13 @@ def is_ready(url: str) -> bool:
 class Stack:
     """Starts and kills the portal's processes; everything it makes carries its own node name."""
 
-    def __init__(self, folder: Path, *, database_url: str = "") -> None:
-        """Without a URL, the database is SQLite in the folder."""
+    def __init__(
+        self, folder: Path, *, database_url: str = "", has_redis: bool = False, **settings: str
+    ) -> None:
+        """Without a URL, the database is SQLite in the folder; without Redis, the broker is the bundled one."""
         self.folder = folder
         self.database_url = database_url
+        self.redis_port = free_port() if has_redis else None
         self.data = folder / "data"
         self.workspaces = folder / "workspaces"
         self.answered = folder / "answered.jsonl"
@@ -69,7 +75,9 @@ class Stack:
             "CAM_DATABASE_URL": database_url,
             "CAM_METRICS_DIR": "",
             "CAM_EMAIL_URL": "",
-            "CAM_REDIS_URL": "",
+            "CAM_REDIS_URL": f"redis://:{REDIS_PASSWORD}@127.0.0.1:{self.redis_port}/0"
+            if has_redis
+            else "",
             "CAM_PORT": str(self.port),
             "CAM_DEMO_API_PORT": str(free_port()),
             "CAM_DEMO_API_PACE": "400",
@@ -80,7 +88,14 @@ class Stack:
             "CAM_SECRET_KEY": "only-for-tests-" + "0" * 32,
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": str(PROJECT),
+            **settings,
         }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.down()
 
     @property
     def url(self) -> str:
@@ -118,7 +133,7 @@ class Stack:
         manage = [sys.executable, "manage.py"]
         celery = [sys.executable, "-m", "celery", "-A", "cam_site"]
         return {
-            "valkey": [*manage, "run_valkey"],
+            "broker": self.redis_server() if self.redis_port else [*manage, "run_valkey"],
             "demo_api": [*manage, "run_demo_api", "--record", str(self.answered)],
             "gateway": [*manage, "run_gateway"],
             "bridge": [*manage, "run_bridge"],
@@ -141,6 +156,15 @@ class Stack:
             "beat": [*celery, "beat", "--pidfile="],
             "web": [*manage, "run_web"],
         }
+
+    def redis_server(self) -> list[str]:
+        """As compose.yaml starts it."""
+        return [
+            "redis-server",
+            *("--bind", "127.0.0.1", "--port", str(self.redis_port)),
+            *("--requirepass", REDIS_PASSWORD, "--save", "", "--appendonly", "no"),
+            *("--maxmemory", "256mb", "--maxmemory-policy", "noeviction"),
+        ]
 
     def start(self, name: str) -> None:
         log = (self.folder / f"{name}.log").open("ab")
@@ -208,7 +232,8 @@ class Stack:
         if self.database_url:
             with connect_postgres(self.database_url) as connection:
                 return connection.execute(sql.replace("?", "%s"), arguments).fetchall()
-        with sqlite3.connect(f"file:{self.data / 'cam.sqlite3'}?mode=ro", uri=True) as connection:
+        path = f"file:{self.data / 'cam.sqlite3'}?mode=ro"
+        with closing(sqlite3.connect(path, uri=True)) as connection:
             return connection.execute(sql, arguments).fetchall()
 
 

@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shutil
 import sqlite3
 import sys
+from contextlib import closing
 from decimal import Decimal
 
 import httpx
@@ -25,8 +27,7 @@ def compose_stack(tmp_path_factory):
         stack.said = stack.up()
         yield stack
     finally:
-        stack.compose("clean", "--purge")
-        docker("volume", "rm", f"{stack.name}_database")
+        stack.remove()
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +48,17 @@ def inspect(stack, service):
     return json.loads(docker("inspect", stack.container(service)))[0]
 
 
-def test_first_user_logs_in_with_the_password_that_was_shown(compose_stack):
-    with httpx.Client(base_url=compose_stack.url, follow_redirects=True) as browser:
+def log_in(stack, password):
+    """The page that comes then."""
+    with httpx.Client(base_url=stack.url, follow_redirects=True) as browser:
         browser.get("/accounts/login/")
-        form = {
-            "login": "admin",
-            "password": password_in(compose_stack.said),
-            "csrfmiddlewaretoken": browser.cookies["csrftoken"],
-        }
-        page = browser.post("/accounts/login/", data=form)
-        assert page.status_code == 200
-        assert "Log out" in page.text
+        token = browser.cookies["csrftoken"]
+        form = {"login": "admin", "password": password, "csrfmiddlewaretoken": token}
+        return browser.post("/accounts/login/", data=form).raise_for_status().text
+
+
+def test_first_user_logs_in_with_the_password_that_was_shown(compose_stack):
+    assert "Log out" in log_in(compose_stack, password_in(compose_stack.said))
     assert f"CAM is at http://localhost:{compose_stack.port}" in compose_stack.said
 
 
@@ -121,6 +122,17 @@ def test_edit_is_approved_and_its_cost_known(compose_stack, admin, sample):
     assert Decimal(total) > 0
 
 
+def test_docker_compose_of_version_1_reads_the_file_too(compose_stack):
+    program = shutil.which("docker-compose")
+    assert program, "apt-get install docker-compose"
+    listed = run(
+        *("scripts/compose", "status"),
+        environment=compose_stack.environment | {"CAM_COMPOSE": program},
+    )
+    for service in SERVICES:
+        assert re.search(rf"{compose_stack.name}[-_]{service}[-_]1 .* Up", listed)
+
+
 def test_each_service_is_restarted_during_a_turn_and_nothing_is_lost(compose_stack, admin, sample):
     agent_id = admin.launch(sample, "hello")
     finish_turn(admin, agent_id)
@@ -158,13 +170,31 @@ def test_agents_work_on_through_an_upgrade(compose_stack, admin, sample):
         assert json.loads(line)["level"]
 
 
-def test_backup_is_restored_into_an_empty_embedded_installation(compose_stack, admin, tmp_path):
+@pytest.fixture(scope="module")
+def backup(compose_stack):
+    """The folder of one that has all that the tests before have made."""
     compose_stack.compose("backup")
-    folder = max((compose_stack.data / "backups").iterdir())
-    assert "CAM_SECRET_KEY=" in (folder / "env").read_text()
+    return max((compose_stack.data / "backups").iterdir())
+
+
+def count_events(stack):
+    """How many there are, and the sum of their numbers."""
+    told = stack.manage(
+        "shell",
+        "--verbosity=0",
+        "-c",
+        "from django.db.models import Count, Sum; from agents.models import SessionEvent;"
+        "print(*SessionEvent.objects.aggregate(n=Count('pk'), s=Sum('seq')).values())",
+    )
+    return tuple(int(word) for word in told.split())
+
+
+def test_backup_is_restored_into_an_empty_embedded_installation(
+    compose_stack, admin, backup, tmp_path
+):
     data = tmp_path / "data"
     run(
-        *(sys.executable, "manage.py", "restore", str(folder)),
+        *(sys.executable, "manage.py", "restore", str(backup)),
         environment=os.environ
         | {
             "DJANGO_SETTINGS_MODULE": "cam_site.settings",
@@ -175,19 +205,30 @@ def test_backup_is_restored_into_an_empty_embedded_installation(compose_stack, a
         },
     )
     counts = "SELECT count(*), sum(seq) FROM agents_sessionevent"
-    with sqlite3.connect(data / "cam.sqlite3") as restored:
+    with closing(sqlite3.connect(data / "cam.sqlite3")) as restored:
         events = restored.execute(counts).fetchone()
         cost = restored.execute("SELECT count(*) FROM metrics_app_usagerecord").fetchone()[0]
     summary = admin.http.get("/api/metrics/summary?by=agent").raise_for_status().json()
-    told = compose_stack.manage(
-        "shell",
-        "--verbosity=0",
-        "-c",
-        "from django.db.models import Count, Sum; from agents.models import SessionEvent;"
-        "print(SessionEvent.objects.aggregate(n=Count('pk'), s=Sum('seq')))",
-    )
-    assert told.strip() == str({"n": events[0], "s": events[1]})
+    assert events == count_events(compose_stack)
     assert cost >= summary["total"]["calls"] > 0
+
+
+def test_backup_is_restored_into_an_empty_stack(compose_stack, backup, tmp_path_factory):
+    other = ComposeStack(tmp_path_factory.mktemp("restored"))
+    try:
+        other.compose("restore", str(backup))
+        other.up()
+        assert count_events(other) == count_events(compose_stack)
+        assert "Log out" in log_in(other, password_in(compose_stack.said))
+        key = re.search(r"^CAM_SECRET_KEY=.+$", (backup / "env").read_text(), re.MULTILINE)[0]
+        assert key in (other.folder / ".env").read_text()
+        with pytest.raises(AssertionError, match="the portal runs: make down MODE=compose"):
+            other.compose("restore", str(backup))
+        other.compose("down")
+        with pytest.raises(AssertionError, match="nothing was restored"):
+            other.compose("restore", str(backup))
+    finally:
+        other.remove()
 
 
 def test_nothing_is_left_when_it_is_taken_down(compose_stack):

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -60,7 +61,7 @@ class Site:
         return self.run("docker", "ps", "-aq", "--filter", f"label=cam.node={self.node}").split()
 
     def users(self) -> list[tuple[str, str, int]]:
-        with sqlite3.connect(self.data / "cam.sqlite3") as database:
+        with closing(sqlite3.connect(self.data / "cam.sqlite3")) as database:
             return database.execute(
                 "select username, password, is_superuser from auth_user"
             ).fetchall()

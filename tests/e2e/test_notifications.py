@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.agents.receiver import Browser, Receiver
-from tests.e2e.stack import Client, Stack, wait_for
+from tests.e2e.stack import Client, wait_for
 
 PREPARE = """
 from django.contrib.auth.models import User
@@ -28,17 +28,14 @@ def receiver(tmp_path):
 
 
 @pytest.fixture
-def portal(tmp_path, receiver):
-    stack = Stack(tmp_path)
-    stack.environment |= {
+def portal(tmp_path, make_stack, receiver):
+    settings = {
         "CAM_NOTIFY_PRIVATE_HOSTS": "localhost",
         "SSL_CERT_FILE": str(receiver.certificate),
     }
-    try:
+    with make_stack(tmp_path, **settings) as stack:
         stack.up()
         yield stack
-    finally:
-        stack.down()
 
 
 def test_push_and_webhook_reach_who_has_no_page_open(portal, receiver):

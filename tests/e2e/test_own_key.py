@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.gateway_process import Upstream
-from tests.e2e.stack import Client, Stack, docker, wait_for
+from tests.e2e.stack import Client, docker, wait_for
 
 SITE_KEY = "sk-ant-site-" + "S" * 30
 OWN_KEY = "sk-ant-own1-" + "O" * 30
@@ -18,14 +18,11 @@ def upstream():
 
 
 @pytest.fixture
-def portal(tmp_path, upstream):
-    stack = Stack(tmp_path)
-    stack.environment |= {"ANTHROPIC_API_KEY": SITE_KEY, "CAM_UPSTREAM_URL": upstream.url}
-    try:
+def portal(tmp_path, make_stack, upstream):
+    settings = {"ANTHROPIC_API_KEY": SITE_KEY, "CAM_UPSTREAM_URL": upstream.url}
+    with make_stack(tmp_path, **settings) as stack:
         stack.up()
         yield stack
-    finally:
-        stack.down()
 
 
 def set_key(portal, key):

@@ -5,8 +5,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from tests.e2e.fixtures import make_database
-from tests.e2e.stack import PASSWORD, Stack, is_ready, wait_for
+from tests.e2e.stack import PASSWORD, is_ready, wait_for
 
 HOST = "cam.example.org"
 BLOCKED = "Too many failed login attempts"
@@ -14,22 +13,19 @@ THROUGH_THE_PROXY = {"Host": HOST, "X-Forwarded-Proto": "https", "X-Forwarded-Fo
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    stack = Stack(tmp_path_factory.mktemp("proxied"), database_url=make_database())
-    stack.environment |= {
+def site(tmp_path_factory, make_stack):
+    settings = {
         "CAM_HTTPS": "true",
         "CAM_ALLOWED_HOSTS": HOST,
         "CAM_TRUSTED_ORIGINS": f"https://{HOST}",
         "CAM_PUBLIC_URL": f"https://{HOST}",
     }
-    stack.prepare()
-    try:
-        for name in ("valkey", "web"):
+    with make_stack(tmp_path_factory.mktemp("proxied"), **settings) as stack:
+        stack.prepare()
+        for name in ("broker", "web"):
             stack.start(name)
         wait_for(lambda: is_ready(stack.url), seconds=60, message=stack.logs)
         yield stack
-    finally:
-        stack.down()
 
 
 @pytest.fixture

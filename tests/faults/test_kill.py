@@ -4,23 +4,18 @@ import json
 
 import pytest
 
-from tests.e2e.fixtures import make_database
-from tests.e2e.stack import Client, Stack, docker, wait_for
+from tests.e2e.stack import Client, docker, wait_for
 from tests.e2e.test_main_job import blocks, finish_turn, results
 
 WORDS = 1200
 
 
 @pytest.fixture(scope="module")
-def fragile(tmp_path_factory):
+def fragile(tmp_path_factory, make_stack):
     """A portal to be broken; its model writes about ten seconds at an answer of WORDS words."""
-    portal = Stack(tmp_path_factory.mktemp("fragile"), database_url=make_database())
-    portal.environment["CAM_DEMO_API_PACE"] = "150"
-    try:
+    with make_stack(tmp_path_factory.mktemp("fragile"), CAM_DEMO_API_PACE="150") as portal:
         portal.up()
         yield portal
-    finally:
-        portal.down()
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +37,7 @@ def assert_each_line_once(events):
 
 
 @pytest.mark.parametrize(
-    "victims", [["bridge"], ["worker"], ["web"], ["valkey"], ["bridge", "web", "worker"]]
+    "victims", [["bridge"], ["worker"], ["web"], ["broker"], ["bridge", "web", "worker"]]
 )
 def test_kill_during_a_turn_loses_and_doubles_nothing(fragile, client, victims):
     agent_id = client.launch(fragile.workspace("-".join(victims)), f"long {WORDS}")
@@ -132,10 +127,10 @@ def block_id(event):
 
 
 def test_launch_waits_for_the_broker(fragile, client):
-    fragile.kill("valkey")
+    fragile.kill("broker")
     agent_id = client.launch(fragile.workspace("broker"), "hello")
     assert client.status(agent_id) == "starting"
-    fragile.start("valkey")
+    fragile.start("broker")
     finish_turn_slowly(client, agent_id)
 
 

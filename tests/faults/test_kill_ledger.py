@@ -8,7 +8,8 @@ from itertools import cycle
 import httpx
 import pytest
 
-from tests.e2e.stack import Client, Stack, wait_for
+from tests.e2e.fixtures import SERVER_URL
+from tests.e2e.stack import Client, wait_for
 from tests.faults.test_kill import assert_each_line_once
 
 CALLS = 50
@@ -17,10 +18,11 @@ WORDS = 60
 WORDS_PER_SECOND = 60
 ROUNDS = 3
 SEED = 7
-VICTIMS = {
-    "postgresql": [["gateway"], ["bridge"], ["beat", "database"]],
-    "sqlite": [["gateway"], ["bridge", "worker", "web"]],
-}
+VICTIMS = (
+    [["gateway"], ["bridge"], ["beat", "database"]]
+    if SERVER_URL
+    else [["gateway"], ["bridge", "worker", "web"]]
+)
 
 
 class Record:
@@ -73,25 +75,18 @@ class Killer:
         self._away, self._back_at = names, time.monotonic() + seconds
 
 
-@pytest.fixture(params=VICTIMS)
-def database(request):
-    return request.param
+@pytest.fixture
+def server(request):
+    """The database's, to be killed; None where the database is a file."""
+    return request.getfixturevalue("postgres") if SERVER_URL else None
 
 
 @pytest.fixture
-def server(request, database):
-    return request.getfixturevalue("postgres") if database == "postgresql" else None
-
-
-@pytest.fixture
-def portal(tmp_path, server):
-    portal = Stack(tmp_path, database_url=server.url if server else "")
-    portal.environment["CAM_DEMO_API_PACE"] = str(WORDS_PER_SECOND)
-    try:
+def portal(tmp_path, make_stack, server):
+    options = {"database_url": server.url} if server else {}
+    with make_stack(tmp_path, CAM_DEMO_API_PACE=str(WORDS_PER_SECOND), **options) as portal:
         portal.up()
         yield portal
-    finally:
-        portal.down()
 
 
 def keep_busy(client, agent_ids):
@@ -128,7 +123,7 @@ def ledger(portal):
     )
 
 
-def test_each_call_is_in_the_ledger_once(portal, server, database):
+def test_each_call_is_in_the_ledger_once(portal, server):
     """Nothing is started again that was not killed: the rest finds its way back by itself.
 
     A call whose answer had not reached the gateway when that was killed has a row without a name.
@@ -137,7 +132,7 @@ def test_each_call_is_in_the_ledger_once(portal, server, database):
     agent_ids = [client.launch(portal.workspace(f"busy-{number}")) for number in range(AGENTS)]
     for agent_id in agent_ids:
         client.wait_for_status(agent_id, "idle", seconds=60)
-    record, killer = Record(portal), Killer(portal, server, VICTIMS[database])
+    record, killer = Record(portal), Killer(portal, server, VICTIMS)
     make_calls(client, agent_ids, record, killer)
 
     def all_noted():
