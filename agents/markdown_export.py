@@ -13,7 +13,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-from agents.blocks import blocks_in, message_blocks
+from agents.blocks import message_blocks, result_text
 from agents.rendering import plain
 
 BACKTICKS = re.compile(r"`+")
@@ -104,7 +104,7 @@ def _read_user(payload: Mapping[str, Any]) -> Iterator[Block]:
         match block.get("type"):
             case "tool_result":
                 title = "Error" if block.get("is_error") is True else "Result"
-                text = fence(_flatten(block.get("content")))
+                text = fence(result_text(block.get("content")))
                 yield Block(f"### {title}\n\n{text}", str(block.get("tool_use_id", "")))
             case "text" if _text(block, "text"):
                 title = "Prompt" if is_prompt else "Note"
@@ -116,14 +116,6 @@ def _read_user(payload: Mapping[str, Any]) -> Iterator[Block]:
 def _text(block: Mapping[str, Any], name: str) -> str:
     value = block.get(name)
     return value if isinstance(value, str) and value.strip() else ""
-
-
-def _flatten(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(
-        _text(part, "text") or f"[{part.get('type', 'block')}]" for part in blocks_in(content)
-    )
 
 
 def _describe_turn(payload: Mapping[str, Any]) -> str:

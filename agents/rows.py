@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from agents.blocks import Block, blocks_in, message_blocks
+from agents.blocks import Block, blocks_in, message_blocks, result_text
 from agents.diffs import Diff, diff_of_result
 from agents.images import image_number
 from agents.questions import Answer, Question, parse_answers, parse_questions
@@ -190,7 +190,8 @@ def _read_tool_result(block: Block, result: object) -> Iterator[Part]:
         yield Part("answers", answers=answers, tool_use_id=tool_use_id)
         return
     diff = None if is_error else diff_of_result(result)
-    text, images = ("" if diff else _flatten(block.get("content"))), _images_in(block)
+    text = "" if diff else result_text(block.get("content"), leave_out="image")
+    images = _images_in(block)
     if text or diff or not images:
         shown, left_out = cut(text, MAX_TEXT_CHARACTERS)
         tone: Tone = "bad" if is_error else ""
@@ -202,18 +203,6 @@ def _read_tool_result(block: Block, result: object) -> Iterator[Part]:
 
 def _images_in(block: Block) -> list[Block]:
     return [item for item in blocks_in(block.get("content")) if item.get("type") == "image"]
-
-
-def _flatten(content: object) -> str:
-    if isinstance(content, str):
-        return content
-    """All but the images, which are shown."""
-    texts = []
-    for block in blocks_in(content):
-        if block.get("type") != "image":
-            text = block.get("text")
-            texts.append(text if isinstance(text, str) else f"[{block.get('type', 'block')}]")
-    return "\n".join(texts)
 
 
 def _read_result(payload: Mapping[str, Any]) -> Iterator[Part]:

@@ -53,6 +53,13 @@ def test_refused_edit_is_an_error_result():
     assert (part.shape, part.tone, part.text, part.tool_use_id) == ("result", "bad", "no", "t")
 
 
+def test_error_is_shown_without_the_tags_of_the_cli():
+    content = "<tool_use_error>No such tool</tool_use_error>"
+    block = {"type": "tool_result", "is_error": True, "content": content}
+    (part,) = parts_of("user", {"message": {"content": [block]}})
+    assert (part.text, part.tone) == ("No such tool", "bad")
+
+
 def test_edit_result_carries_its_diff():
     block = {"type": "tool_result", "tool_use_id": "t", "content": "done"}
     result = {"filePath": "a", "structuredPatch": [{"lines": ["+x"]}]}
