@@ -5,12 +5,12 @@ import signal
 import sys
 from types import FrameType
 
-from bench import following, memory, recording, speech, starts, streaming
+from bench import following, memory, recording, speech, starts, streaming, up
 from bench.cost import run as cost
 from bench.machine import describe_machine
 from bench.portal import bench_portal
 
-ALONE = {"cost": cost.run}
+ALONE = {"cost": cost.run, "up": up.run}
 # `record` wants the machine for itself, so it goes before the portal is up.
 ON_A_PORTAL = {
     "record": recording.run,

@@ -16,16 +16,23 @@ def run(portal: Portal, _options: argparse.Namespace) -> None:
         name: memory_of(group_members(process.pid))
         for name, process in portal.stack.processes.items()
     }
-    uses["portal"] = _sum(list(uses.values()))
     top = portal.container_of(agent_id).top()
     pids = [row[top["Titles"].index("PID")] for row in top["Processes"]]
-    uses["an idle agent"] = memory_of([Path("/proc", pid) for pid in pids])
+    idle_agent = memory_of([Path("/proc", pid) for pid in pids])
+    portal.delete(agent_id)
+    print_memory("memory: after one run", uses, {"an idle agent": idle_agent})
+
+
+def print_memory(
+    title: str, uses: dict[str, MemoryUse], others: dict[str, MemoryUse] | None = None
+) -> None:
+    """Of each process of a portal, of all of them, and of others."""
+    shown = uses | {"portal": _sum(list(uses.values()))} | (others or {})
     rows = [
         (name, use.processes, _mib(use.rss_bytes), _mib(use.pss_bytes))
-        for name, use in uses.items()
+        for name, use in shown.items()
     ]
-    portal.delete(agent_id)
-    print_table("memory: after one run", ("process", "processes", "RSS MiB", "PSS MiB"), rows)
+    print_table(title, ("process", "processes", "RSS MiB", "PSS MiB"), rows)
 
 
 def _sum(uses: list[MemoryUse]) -> MemoryUse:

@@ -128,7 +128,7 @@ def block_id(event):
 
 def test_launch_waits_for_the_broker(fragile, client):
     fragile.kill("broker")
-    agent_id = client.launch(fragile.workspace("broker"), "hello")
+    agent_id = client.launch(fragile.workspace("no-broker"), "hello")
     assert client.status(agent_id) == "starting"
     fragile.start("broker")
     finish_turn_slowly(client, agent_id)
