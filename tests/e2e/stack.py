@@ -24,6 +24,16 @@ PROJECT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
 REDIS_PASSWORD = "only-for-tests"
 AGENT_UID = 1000
+# One process for all of it: Django takes seconds to start.
+PREPARATION = f"""
+from django.contrib.auth.models import User
+from django.core.management import call_command
+call_command("collectstatic", interactive=False, verbosity=0)
+call_command("migrate", interactive=False, verbosity=0)
+call_command("sync_roots")
+for username in ("alice", "bob"):
+    User.objects.create_user(username, "", "{PASSWORD}")
+"""
 
 
 def free_port() -> int:
@@ -107,16 +117,7 @@ class Stack:
         for parent in (self.folder, *self.folder.parents):
             if parent.stat().st_mode & 0o005 != 0o005 and parent != Path("/"):
                 parent.chmod(parent.stat().st_mode | 0o005)
-        self.manage("migrate", "--verbosity=0")
-        self.manage("collectstatic", "--noinput", "--verbosity=0")
-        self.manage("sync_roots")
-        for username in ("alice", "bob"):
-            self.manage(
-                "shell",
-                "-c",
-                "from django.contrib.auth.models import User;"
-                f"User.objects.create_user('{username}', '', '{PASSWORD}')",
-            )
+        self.manage("shell", "--verbosity=0", "-c", PREPARATION)
 
     def manage(self, *arguments: str) -> str:
         done = subprocess.run(
