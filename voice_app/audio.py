@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Samples = NDArray[np.float32]
 
 SAMPLE_RATE = 16_000
-HEAD_BYTES = 64
+HEAD_BYTES = 12
 
 
 class AudioError(Exception):

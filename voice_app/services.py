@@ -83,13 +83,17 @@ def begin_recording(user: User, *, model: str = "", language: str = "") -> Recor
 
 
 def add_sound(recording: Recording, data: bytes) -> None:
-    """Raises InvalidRequest where there is too much of it, or it is no sound."""
+    """Raises InvalidRequest where there is too much of it, or it is no sound.
+
+    A browser that is busy may send its first byte alone.
+    """
     with recording.audio_path.open("r+b") as file:
         size = file.seek(0, os.SEEK_END)
         _check_size(size + len(data))
-        if not size and data:
+        if size < HEAD_BYTES <= size + len(data):
+            file.seek(0)
             try:
-                format_of(data[:HEAD_BYTES])
+                format_of((file.read() + data)[:HEAD_BYTES])
             except AudioError as exc:
                 raise InvalidRequest(str(exc)) from exc
         file.write(data)

@@ -224,6 +224,18 @@ def test_half_a_file_is_listened_to_as_far_as_it_goes(alice, model, enqueued):
     assert 16_000 < model.asked[0][0] < 48_000
 
 
+def test_sound_may_begin_with_a_single_byte(alice, model, enqueued):
+    webm = converted(tone(2), "webm")
+    recording = begin_recording(alice)
+    for piece in (webm[:1], webm[1:3], webm[3:]):
+        add_sound(recording, piece)
+    assert recording.audio_path.read_bytes() == webm
+    other = begin_recording(alice)
+    add_sound(other, b"h")
+    with pytest.raises(InvalidRequest, match="no recording"):
+        add_sound(other, b"ello" * 5)
+
+
 def test_sound_is_limited_and_its_beginning_looked_at(alice, enqueued, settings):
     settings.CAM_VOICE_MAX_MB = 1
     recording = begin_recording(alice)
