@@ -22,10 +22,11 @@ SETTLE_SECONDS = 20
 FILE_CACHES = Path("/proc/sys/vm/drop_caches")
 
 
-class Portal(Protocol):
+class Installation(Protocol):
     def up(self) -> object: ...
     def down(self) -> object: ...
     def memory(self) -> dict[str, MemoryUse]: ...
+    def remove(self) -> object: ...
 
 
 class Embedded:
@@ -46,6 +47,8 @@ class Embedded:
 
     def down(self) -> str:
         return self._portal("down")
+
+    remove = down
 
     def memory(self) -> dict[str, MemoryUse]:
         rows = (line.split() for line in self._portal("status").splitlines())
@@ -88,8 +91,8 @@ class InContainers:
 
 def run(_options: argparse.Namespace) -> None:
     times = []
-    for name, make in (("embedded", embedded), ("in containers", in_containers)):
-        with make() as portal:
+    for name, make in (("embedded", Embedded), ("in containers", InContainers)):
+        with installation(make) as portal:
             forget_files()
             cold = seconds(portal.up)
             time.sleep(SETTLE_SECONDS)
@@ -104,23 +107,14 @@ def run(_options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def embedded() -> Iterator[Portal]:
+def installation(make: Callable[[Path], Installation]) -> Iterator[Installation]:
+    """One in a folder of its own; both are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="cam-up-") as folder:
-        portal = Embedded(Path(folder))
+        made = make(Path(folder))
         try:
-            yield portal
+            yield made
         finally:
-            portal.down()
-
-
-@contextmanager
-def in_containers() -> Iterator[Portal]:
-    with tempfile.TemporaryDirectory(prefix="cam-up-") as folder:
-        portal = InContainers(Path(folder))
-        try:
-            yield portal
-        finally:
-            portal.remove()
+            made.remove()
 
 
 def forget_files() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -60,6 +61,19 @@ def is_ready(url: str) -> bool:
         return httpx.get(f"{url}/readyz").status_code == 200
     except httpx.TransportError:
         return False
+
+
+def log_in(url: str, username: str, password: str) -> httpx.Response:
+    """The page that comes then."""
+    with httpx.Client(base_url=url, follow_redirects=True, timeout=20) as browser:
+        browser.get("/accounts/login/")
+        token = browser.cookies["csrftoken"]
+        form = {"login": username, "password": password, "csrfmiddlewaretoken": token}
+        return browser.post("/accounts/login/", data=form, headers={"Referer": url})
+
+
+def secret_key(env_file: Path) -> str:
+    return re.search(r"^CAM_SECRET_KEY=(\S+)$", env_file.read_text(), re.MULTILINE)[1]
 
 
 class Stack:

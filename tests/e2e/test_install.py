@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.stack import PROJECT, free_port
+from tests.e2e.stack import PROJECT, free_port, log_in, secret_key
 
 # What the portal of this machine or a test's own settings would otherwise decide.
 ENVIRONMENT = {
@@ -98,22 +98,17 @@ def first_install(site):
     return site.run("./install.sh", "--yes")
 
 
-def log_in(site: Site, output: str) -> httpx.Response:
+def log_in_as_told(output: str) -> httpx.Response:
     """The page after a login with the user and password that the installation printed."""
     name, password = re.search(r"^user\s+(\S+)\npassword\s+(\S+)", output, re.MULTILINE).groups()
     url = re.search(r"^CAM is at (\S+)$", output, re.MULTILINE)[1]
-    with httpx.Client(base_url=url, follow_redirects=True, timeout=20) as client:
-        token = re.search(
-            r'name="csrfmiddlewaretoken" value="(\w+)"', client.get("/accounts/login/").text
-        )[1]
-        fields = {"login": name, "password": password, "csrfmiddlewaretoken": token}
-        return client.post("/accounts/login/", data=fields, headers={"Referer": url})
+    return log_in(url, name, password)
 
 
 def test_first_run_ends_with_an_address_and_a_password_that_work(site, first_install):
     assert f"CAM is at http://localhost:{site.port}" in first_install
     assert "demo mode" in first_install
-    page = log_in(site, first_install)
+    page = log_in_as_told(first_install)
     assert page.status_code == 200
     assert "/accounts/login/" not in str(page.url)
 
@@ -171,16 +166,16 @@ def test_doctor_finds_everything_well(site, first_install):
 
 def test_backup_is_restored_into_an_empty_installation(site, first_install):
     made = Path(re.search(r"are in (\S+)$", site.run("make", "backup"), re.MULTILINE)[1])
-    before = site.users(), secret_key(site)
+    env_file = site.folder / ".env"
+    before = site.users(), secret_key(env_file)
     site.run("make", "down")
     backup = made.rename(site.folder / "backup")
     shutil.rmtree(site.data)
-    text = (site.folder / ".env").read_text()
-    (site.folder / ".env").write_text(text.replace(before[1], "another-key-" + "0" * 40))
+    env_file.write_text(env_file.read_text().replace(before[1], "another-key-" + "0" * 40))
     site.run("make", "restore", f"FROM={backup}")
-    assert (site.users(), secret_key(site)) == before
+    assert (site.users(), secret_key(env_file)) == before
     site.run("make", "up")
-    assert "/accounts/login/" not in str(log_in(site, first_install).url)
+    assert "/accounts/login/" not in str(log_in_as_told(first_install).url)
     refused = subprocess.run(
         ["make", "restore", f"FROM={backup}"],
         cwd=site.folder,
@@ -190,11 +185,6 @@ def test_backup_is_restored_into_an_empty_installation(site, first_install):
     )
     assert refused.returncode != 0
     assert "make down" in refused.stderr
-
-
-def secret_key(site: Site) -> str:
-    text = (site.folder / ".env").read_text()
-    return re.search(r"^CAM_SECRET_KEY=(\S+)$", text, re.MULTILINE)[1]
 
 
 def test_restart_takes_a_key_from_env(site, first_install):
