@@ -1,6 +1,7 @@
 """The pages around the agents: list, launch, account, administration; narrow, dark, by keyboard."""
 
 import re
+from collections import Counter
 
 import httpx
 import pytest
@@ -11,6 +12,8 @@ from playwright.sync_api import expect
 from tests.browser.visitor import NOT_FOUND, PHONE, AgentPage, log_in
 from tests.e2e.stack import PASSWORD
 
+# The code of a socket's end when its server restarts.
+RESTARTS = 1012
 BLOCKED = r"Content Security Policy"
 PAGES = (
     *(
@@ -135,6 +138,30 @@ def test_demo_says_so_on_every_page(visitor, launch):
     for path in ENTRANCES:
         page.goto(path)
         expect(page.get_by_role("note")).to_contain_text("Demo")
+
+
+def test_page_tries_to_connect_again_every_few_seconds_however_long_the_portal_is_away(
+    visitor, launch
+):
+    agent = launch()
+    page = visitor.open("/")
+    tried = Counter()
+
+    def refuse(socket):
+        tried[re.search(r"notices|agents", socket.url)[0]] += 1
+        socket.close(code=RESTARTS)
+
+    page.route_web_socket("**/ws/**", refuse)
+    page.clock.install()
+    page.goto(f"/agents/{agent.id}/")
+    for times in range(1, 12):
+        for _ in range(100):
+            if min(tried["notices"], tried["agents"]) >= times:
+                break
+            page.wait_for_timeout(50)
+        assert min(tried["notices"], tried["agents"]) >= times
+        page.clock.run_for(5000)
+    expect(page.get_by_text("Connection lost, trying again…")).to_be_visible()
 
 
 def test_times_of_another_year_say_which(visitor, launch):

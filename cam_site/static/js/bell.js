@@ -2,12 +2,10 @@
 (() => {
   const bell = document.getElementById("bell");
   if (!bell) return;
-  const FIRST_PAUSE = 1000;
-  const LONGEST_PAUSE = 60000;
   const SIGNED_OUT = 4404;
   const SEEN = "cam-notices-seen";
   const title = document.title;
-  let pause = FIRST_PAUSE;
+  let attempt = 0;
 
   const count = (id, number, words) => {
     const badge = document.getElementById(id);
@@ -42,13 +40,13 @@
   const connect = () => {
     const socket = new WebSocket(new URL(bell.dataset.socket, location.href.replace(/^http/, "ws")));
     socket.addEventListener("message", (event) => {
-      pause = FIRST_PAUSE;
+      attempt = 0;
       show(JSON.parse(event.data));
     });
     socket.addEventListener("close", (event) => {
       if (event.code === SIGNED_OUT) return;
-      setTimeout(connect, pause);
-      pause = Math.min(2 * pause, LONGEST_PAUSE);
+      setTimeout(connect, htmx.config.wsReconnectDelay(attempt));
+      attempt += 1;
     });
   };
 

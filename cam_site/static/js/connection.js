@@ -1,3 +1,6 @@
+// Try again every few seconds, however long the portal is away; not all pages at once when it is back.
+htmx.config.wsReconnectDelay = (attempt) => Math.random() * Math.min(1000 * 2 ** attempt, 5000);
+
 // Say when the page has lost the portal, and when it is back. The line is there all the time, empty:
 // a screen reader tells only of changes in what it knows.
 (() => {
