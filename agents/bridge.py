@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass, field
 
 from channels.layers import get_channel_layer
-from django.db import close_old_connections, connection
+from django.db import connection
 from redis.exceptions import RedisError
 
 from agents import containers
@@ -18,6 +18,7 @@ from agents.bridge_jobs import BridgeJob, jobs
 from agents.doorbells import agent_group, bridge_group, owner_group, ring
 from agents.models import Agent, AgentSession
 from agents.outages import DATABASE_IS_AWAY, outages
+from agents.outbox import with_something_to_tell
 from agents.reconciliation import reconcile
 from agents.session_link import SessionLink
 from cam_site import heartbeats
@@ -75,23 +76,19 @@ class Bridge:
             outages.end()
 
     def _link_sessions(self) -> None:
-        """Link what runs, drop links that are over, wake the rest."""
-        sessions = {
-            session.pk: session
-            for session in AgentSession.objects.open()
-            .select_related("agent")
-            .filter(agent__node=self.node)
-            .exclude(container_id="")
-        }
+        """Link what runs, drop links that are over, wake those with something to tell."""
         for key, link in list(self.links.items()):
             if not link.is_alive:
                 del self.links[key]
-        for key, session in sessions.items():
-            if key in self.links:
-                self.links[key].wake()
-            else:
-                self.links[key] = SessionLink(session, on_change=self._session_changed)
-                self.links[key].start()
+        sessions = (
+            AgentSession.objects.open().filter(agent__node=self.node).exclude(container_id="")
+        )
+        for session in sessions.exclude(pk__in=self.links).select_related("agent"):
+            self.links[session.pk] = SessionLink(session, on_change=self._session_changed)
+            self.links[session.pk].start()
+        linked = sessions.filter(pk__in=self.links)
+        for key in with_something_to_tell(linked).values_list("pk", flat=True):
+            self.links[key].wake()
 
     def _stop_links(self) -> None:
         for link in self.links.values():
@@ -138,11 +135,12 @@ class Bridge:
 
     def _repeat(self, job: BridgeJob) -> None:
         while not self._stopping.is_set():
-            close_old_connections()
             try:
                 job.run()
             except DATABASE_IS_AWAY as exc:
                 outages.begin(exc)
+                connection.close()
             except Exception:
                 logger.exception("%s failed; it is tried again", job.name)
+                connection.close()
             self._stopping.wait(job.every_seconds)

@@ -17,6 +17,7 @@ from agents.models import AgentSession, ApprovalRequest, ControlRequest, Decisio
 from agents.recorder import initialize_id
 
 REFUSED = "The user refused this."
+DECIDED = models.Q(decision__in=[Decision.ALLOWED, Decision.DENIED])
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,29 @@ def initialize_line(session: AgentSession) -> bytes:
 
 def waiting(session: AgentSession) -> Iterator[Outgoing]:
     """What the session's CLI has not been told: decisions, control requests, prompts."""
-    decided = session.approvals.filter(
-        decision__in=[Decision.ALLOWED, Decision.DENIED], delivery=Delivery.QUEUED
-    )
-    for approval in decided:
+    for approval in session.approvals.filter(DECIDED, delivery=Delivery.QUEUED):
         yield _outgoing(approval, _decision_line(approval))
     for request in session.control_requests.filter(delivery=Delivery.QUEUED):
         line = stream_json.control_request(str(request.pk), request.kind, **request.arguments)
         yield _outgoing(request, line)
     for prompt in Prompt.objects.filter(agent=session.agent_id, delivery=Delivery.QUEUED):
         yield _outgoing(prompt, _prompt_line(prompt))
+
+
+def with_something_to_tell(
+    sessions: models.QuerySet[AgentSession],
+) -> models.QuerySet[AgentSession]:
+    """Those whose CLI has not been told all, or has not answered yet: one query for however many there are."""
+    queued = {"delivery": Delivery.QUEUED}
+    decided = ApprovalRequest.objects.filter(DECIDED, **queued).values("session")
+    requested = ControlRequest.objects.filter(**queued).values("session")
+    prompted = Prompt.objects.filter(**queued).values("agent")
+    return sessions.filter(
+        models.Q(initialized_at=None)
+        | models.Q(pk__in=decided)
+        | models.Q(pk__in=requested)
+        | models.Q(agent__in=prompted)
+    )
 
 
 def unsend_lost(session: AgentSession) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 
 from agents.encryption import Unreadable
-from agents.models import Agent
-from agents.services.own_keys import own_key
+from agents.models import Agent, OwnKey
+from agents.services.own_keys import reveal
 from agents.site_settings import current
 
 UNREADABLE_KEY = (
@@ -29,16 +29,18 @@ def write_policy(agent: Agent) -> None:
     """Let the gateway open the agent's socket. In force at its next request."""
     path = policy_path(agent.pk)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _replace(path, json.dumps(_describe(agent)))
+    key = OwnKey.objects.filter(user=agent.owner_id).first()
+    _replace(path, json.dumps(_describe(agent, key)))
 
 
 def keep_policies() -> None:
     """Bring the files that are there in line with keys and settings that have changed."""
     folder = Path(settings.CAM_POLICY_DIR)
     ids = [path.stem for path in folder.glob("*.json")]
-    for agent in Agent.objects.filter(pk__in=ids, deleted_at__isnull=True):
+    agents = Agent.objects.filter(pk__in=ids, deleted_at__isnull=True)
+    for agent in agents.select_related("owner__own_key"):
         path = policy_path(agent.pk)
-        text = json.dumps(_describe(agent))
+        text = json.dumps(_describe(agent, getattr(agent.owner, "own_key", None)))
         try:
             if path.read_text() != text:
                 _replace(path, text)
@@ -50,7 +52,7 @@ def remove_policy(agent_id: object) -> None:
     policy_path(agent_id).unlink(missing_ok=True)
 
 
-def _describe(agent: Agent) -> dict[str, Any]:
+def _describe(agent: Agent, key: OwnKey | None) -> dict[str, Any]:
     policy = {
         "version": 1,
         "agent_id": str(agent.pk),
@@ -60,12 +62,13 @@ def _describe(agent: Agent) -> dict[str, Any]:
         "credential": "site",
         "blocked": None,
     }
+    if key is None:
+        return policy
     try:
-        key = own_key(agent.owner_id)
+        return policy | {"credential": "own", "api_key": reveal(key)}
     except Unreadable:
         # Never fall back to the site's key: its owner did not agree to pay.
         return policy | {"blocked": UNREADABLE_KEY}
-    return policy | {"credential": "own", "api_key": key} if key else policy
 
 
 def _replace(path: Path, text: str) -> None:

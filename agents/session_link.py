@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LOOK_EVERY_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 QUIET_SECONDS = 0.3
 OPEN_LINE_SECONDS = 1.0
@@ -63,7 +62,6 @@ class SessionLink:
         self._attached_at = timezone.now().strftime("%Y-%m-%dT%H:%M:%S.%f")
         self._caught_up = False
         self._look = threading.Event()
-        self._look_at = 0.0
         self._is_initialized = session.initialized_at is not None
         self._thread = threading.Thread(target=self._run, name=f"link-{session.pk}", daemon=True)
 
@@ -75,10 +73,11 @@ class SessionLink:
         return self._thread.is_alive()
 
     def wake(self) -> None:
-        """Have the outbox looked into now."""
+        """Have the outbox looked into now, or as soon as the link is caught up."""
         self._look.set()
-        with suppress(queue.Full):
-            self._inbox.put_nowait(_Wake())
+        if self._caught_up:
+            with suppress(queue.Full):
+                self._inbox.put_nowait(_Wake())
 
     def stop(self) -> None:
         """Detach; the container goes on and a later link continues from the cursor."""
@@ -95,7 +94,6 @@ class SessionLink:
             self._follow()
             if not self.session.log_cursor:
                 self._reach_present()
-                self._deliver()
             while not self._stopping.is_set() and self._step():
                 pass
         except Exception:
@@ -117,7 +115,7 @@ class SessionLink:
         self._flush_if_due()
         if not self._caught_up and self._is_present(item):
             self._reach_present()
-        if self._caught_up and (self._look.is_set() or time.monotonic() >= self._look_at):
+        if self._caught_up and self._look.is_set():
             self._deliver()
         return True
 
@@ -129,10 +127,10 @@ class SessionLink:
 
     def _next_item(self) -> containers.LogFrame | _Wake | _LogEnded | None:
         wait = self._batcher.wait_seconds(now=time.monotonic())
-        if wait is None:
-            wait = LOOK_EVERY_SECONDS if self._caught_up else QUIET_SECONDS
+        if wait is None and not self._caught_up:
+            wait = QUIET_SECONDS
         try:
-            return self._inbox.get(timeout=max(wait, 0.001))
+            return self._inbox.get(timeout=None if wait is None else max(wait, 0.001))
         except queue.Empty:
             return None
 
@@ -176,10 +174,10 @@ class SessionLink:
         """Receipts of what an earlier bridge sent have been read: what has none was lost."""
         self._until_database_answers(lambda: outbox.unsend_lost(self.session))
         self._caught_up = True
+        self.wake()
 
     def _deliver(self) -> None:
         self._look.clear()
-        self._look_at = time.monotonic() + LOOK_EVERY_SECONDS
         self._is_initialized = self._is_initialized or self._write(
             outbox.initialize_line(self.session)
         )
@@ -234,7 +232,7 @@ class SessionLink:
     def _put(self, item: containers.LogFrame | _LogEnded) -> None:
         while not self._stopping.is_set():
             with suppress(queue.Full):
-                self._inbox.put(item, timeout=LOOK_EVERY_SECONDS)
+                self._inbox.put(item, timeout=RETRY_SECONDS)
                 return
 
     def _handle_end(self) -> bool:

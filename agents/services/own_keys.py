@@ -32,7 +32,6 @@ def remove_own_key(user: User) -> None:
     OwnKey.objects.filter(user=user).delete()
 
 
-def own_key(user_id: int) -> str | None:
-    """The key itself, for the gateway only; None without one. Raises encryption.Unreadable."""
-    row = OwnKey.objects.filter(user=user_id).first()
-    return decrypt(row.encrypted_key) if row else None
+def reveal(row: OwnKey) -> str:
+    """The key itself, for the gateway only. Raises encryption.Unreadable."""
+    return decrypt(row.encrypted_key)

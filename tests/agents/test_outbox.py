@@ -1,10 +1,11 @@
 import json
 
 import pytest
+from django.utils import timezone
 
 from agents import outbox
-from agents.models import ControlRequest, Prompt
-from tests.agents.factories import make_approval
+from agents.models import AgentSession, ControlRequest, Prompt
+from tests.agents.factories import make_agent, make_approval, make_session
 
 
 def waiting(session):
@@ -34,6 +35,40 @@ def test_decisions_go_before_requests_and_prompts(session, prompt):
 def test_refusal_without_words_gets_some(session):
     make_approval(session, decision="denied")
     assert waiting(session)[0]["response"]["response"]["message"] == outbox.REFUSED
+
+
+def tell(session, **fields):
+    session.agent.prompts.create(author=session.agent.owner, text="Hello", **fields)
+
+
+SOMETHING = {
+    "prompt": tell,
+    "decision": lambda session: make_approval(session, decision="allowed"),
+    "request": lambda session: session.control_requests.create(kind="interrupt"),
+    "no answer yet": lambda session: AgentSession.objects.filter(pk=session.pk).update(
+        initialized_at=None
+    ),
+}
+NOTHING = {
+    "prompt that is sent": lambda session: tell(session, delivery="sent"),
+    "undecided approval": lambda session: make_approval(session, decision="pending"),
+    "decision that is sent": lambda session: make_approval(
+        session, decision="denied", delivery="sent"
+    ),
+    "request that is done": lambda session: session.control_requests.create(
+        kind="interrupt", delivery="done"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*SOMETHING, *NOTHING])
+def test_sessions_with_something_to_tell_are_found_among_all(session, bob, name):
+    AgentSession.objects.update(initialized_at=timezone.now())
+    for other in (make_session(make_agent(bob)), make_session(make_agent(bob))):
+        AgentSession.objects.filter(pk=other.pk).update(initialized_at=timezone.now())
+    (SOMETHING | NOTHING)[name](session)
+    found = outbox.with_something_to_tell(AgentSession.objects.all())
+    assert list(found) == ([session] if name in SOMETHING else [])
 
 
 def test_claimed_row_is_claimed_once(session, prompt):

@@ -9,7 +9,7 @@ import pytest
 from agents.errors import InvalidRequest
 from agents.models import OwnKey
 from agents.policies import keep_policies, policy_path, remove_policy, write_policy
-from agents.services.own_keys import own_key, remove_own_key, set_own_key
+from agents.services.own_keys import remove_own_key, reveal, set_own_key
 from agents.site_settings import Store, change
 from metrics_app.gateway.policy import parse_policy
 from tests.agents.factories import make_agent
@@ -32,7 +32,7 @@ def test_key_is_encrypted_and_shown_by_its_end(alice):
     row = OwnKey.objects.get()
     assert KEY not in str(row.__dict__)
     assert (str(row), row.hint) == ("…b_-"[:1] + KEY[-4:], KEY[-4:])
-    assert own_key(alice.pk) == KEY
+    assert reveal(OwnKey.objects.get()) == KEY
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,17 @@ def test_key_that_nobody_can_read_blocks_instead_of_charging_the_site(alice, age
     write_policy(agent)
     assert "Config page" in policy_of(agent)["blocked"]
     assert "api_key" not in policy_of(agent)
+
+
+def test_looking_after_many_agents_takes_as_many_queries_as_after_one(
+    alice, bob, agent, django_assert_num_queries
+):
+    for user in (alice, bob):
+        set_own_key(user, KEY)
+    for one in (agent, make_agent(bob), make_agent(alice)):
+        write_policy(one)
+    with django_assert_num_queries(1):
+        keep_policies()
 
 
 def test_key_is_in_no_log(alice, agent, caplog):

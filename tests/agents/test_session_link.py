@@ -28,6 +28,14 @@ def outgoing(agent, alice, session):
     return outgoing
 
 
+def test_wake_of_a_link_that_still_reads_what_was_left_is_kept(link, outgoing, written):
+    link.wake()
+    assert link._inbox.empty()
+    link._reach_present()
+    assert link._step()
+    assert written[-1:] == [outgoing.line]
+
+
 @pytest.mark.parametrize("is_marked", [True, False])
 def test_prompt_whose_mark_got_no_answer_waits_and_is_written_once(
     link, session, outgoing, written, monkeypatch, is_marked
