@@ -18,7 +18,9 @@ def lines(caplog, monkeypatch):
     caplog.set_level("WARNING")
     outages_module.outages.end()
     caplog.clear()
-    yield lambda: [record.getMessage() for record in caplog.records]
+    yield lambda: [
+        record.getMessage() for record in caplog.records if record.name.startswith("agents.")
+    ]
     outages_module.outages.end()
 
 
