@@ -19,7 +19,8 @@ REFUSED = r"status of 422"
 NOT_FOUND = r"status of 404"
 # What was asked is asked anew while the answer is on its way: htmx says so as if it were an error.
 REPLACED = r"^htmx:(sendAbort|afterRequest), "
-DISCONNECTED = (r"ERR_CONNECTION_REFUSED", r"^\[object Event\] .*htmx")
+# A connection that is made while the server is killed ends in other words than one that comes later.
+DISCONNECTED = (r"ERR_(CONNECTION|SOCKET)_", r"^\[object Event\] .*htmx")
 
 
 @dataclass
