@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from functools import partial
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from tests.browser.visitor import NOT_FOUND, PHONE, AgentPage, log_in
-from tests.e2e.stack import PASSWORD
+from tests.e2e.stack import PASSWORD, wait_for
 
 # The code of a socket's end when its server restarts.
 RESTARTS = 1012
@@ -151,15 +152,15 @@ def test_page_tries_to_connect_again_every_few_seconds_however_long_the_portal_i
         tried[re.search(r"notices|agents", socket.url)[0]] += 1
         socket.close(code=RESTARTS)
 
+    def have_tried(times):
+        page.wait_for_timeout(50)  # Playwright tells of sockets meanwhile
+        return min(tried["notices"], tried["agents"]) >= times
+
     page.route_web_socket("**/ws/**", refuse)
     page.clock.install()
     page.goto(f"/agents/{agent.id}/")
     for times in range(1, 12):
-        for _ in range(100):
-            if min(tried["notices"], tried["agents"]) >= times:
-                break
-            page.wait_for_timeout(50)
-        assert min(tried["notices"], tried["agents"]) >= times
+        wait_for(partial(have_tried, times), seconds=5)
         page.clock.run_for(5000)
     expect(page.get_by_text("Connection lost, trying again…")).to_be_visible()
 

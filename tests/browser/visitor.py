@@ -19,8 +19,8 @@ REFUSED = r"status of 422"
 NOT_FOUND = r"status of 404"
 # What was asked is asked anew while the answer is on its way: htmx says so as if it were an error.
 REPLACED = r"^htmx:(sendAbort|afterRequest), "
-# A connection that is made while the server is killed ends in other words than one that comes later.
-DISCONNECTED = (r"ERR_(CONNECTION|SOCKET)_", r"^\[object Event\] .*htmx")
+# The second one where a connection was just being made when the server was killed.
+DISCONNECTED = (r"ERR_(CONNECTION_REFUSED|SOCKET_NOT_CONNECTED)", r"^\[object Event\] .*htmx")
 
 
 @dataclass
