@@ -17,10 +17,11 @@ BROWSER_ARGUMENTS = (
 PHONE = {"width": 360, "height": 740}
 REFUSED = r"status of 422"
 NOT_FOUND = r"status of 404"
-# What was asked is asked anew while the answer is on its way: htmx says so as if it were an error.
-REPLACED = r"^htmx:(sendAbort|afterRequest), "
-# The second one where a connection was just being made when the server was killed.
-DISCONNECTED = (r"ERR_(CONNECTION_REFUSED|SOCKET_NOT_CONNECTED)", r"^\[object Event\] .*htmx")
+# htmx repeats what the browser says of a failure in a line of its own, and says the same where nothing failed:
+# what is asked anew, or a page's part that goes while it connects, ends what was on its way.
+REPEATED = r"^(htmx:(sendAbort|sendError|afterRequest), |\[object Event\] .*/htmx-)"
+# Of a portal that was killed; which one depends on what was being done.
+DISCONNECTED = r"net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE)"
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Console:
         self.expected += patterns
 
     def unexpected(self) -> list[str]:
-        fine = [*self.expected, REPLACED]
+        fine = [*self.expected, REPEATED]
         return [text for text in self.errors if not any(re.search(p, text) for p in fine)]
 
     def missing(self) -> list[str]:

@@ -9,16 +9,17 @@ import pytest
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "test_counts.py"
 
 
+def read(*reports):
+    command = [sys.executable, str(SCRIPT), *map(str, reports)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
 def count(folder, *, unit, e2e):
     reports = {folder / "unit.xml": unit, folder / "end to end.xml": e2e}
     for report, attributes in reports.items():
         if attributes:
             report.write_text(f"<testsuites><testsuite {attributes}/></testsuites>")
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, reports)],
-        capture_output=True,
-        text=True,
-    )
+    return read(*reports)
 
 
 def test_says_how_many_ran(tmp_path):
@@ -31,6 +32,24 @@ def test_says_how_many_ran(tmp_path):
     assert (
         done.stdout == "unit: 7 ran, 2 failed, 2 skipped\nend to end: 3 ran, 0 failed, 0 skipped\n"
     )
+
+
+def test_says_what_failed(tmp_path):
+    report = tmp_path / "end to end.xml"
+    report.write_text("""
+        <testsuites><testsuite tests="3" failures="1" errors="1">
+            <testcase classname="tests.test_page" name="test_opens"/>
+            <testcase classname="tests.test_page" name="test_swaps[dark]">
+                <failure message="assert 1 == 2&#10;  left: 1"/>
+            </testcase>
+            <testcase classname="tests.test_page" name="test_closes"><error/></testcase>
+        </testsuite></testsuites>
+    """)
+    assert read(report).stdout.splitlines() == [
+        "end to end: 3 ran, 2 failed, 0 skipped",
+        "  tests.test_page.test_swaps[dark]: assert 1 == 2 left: 1",
+        "  tests.test_page.test_closes: error",
+    ]
 
 
 @pytest.mark.parametrize("e2e", ['tests="3" skipped="1"', 'tests="0" skipped="0"', ""])
