@@ -215,6 +215,7 @@ def test_ended_login_is_told_and_what_was_typed_survives_the_new_one(visitor, la
     # With its scripts: the prompt can be seen before them.
     page.wait_for_url(f"**/agents/{agent.id}/")
     own = AgentPage(page)
+    expect(own.prompt).to_be_visible()
     page.context.clear_cookies(name="sessionid")
     console.expect("status of 401", "Status Error Code 401")
     own.say("keep these words")

@@ -202,7 +202,7 @@ def test_page_recovers_from_a_restart_in_the_middle_of_an_answer(
     before = agent.sequence()
     agent.page.evaluate("window.isTheSamePage = true")
 
-    console.expect(DISCONNECTED)
+    console.expect(*DISCONNECTED)
     stack.kill("web")
     expect(agent.page.get_by_text("Connection lost, trying again…")).to_be_visible()
     stack.start("web")

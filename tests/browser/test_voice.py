@@ -116,12 +116,14 @@ def test_sent_while_speaking_is_the_final_text(agent):
 
 
 def test_portal_that_is_away_for_a_moment_loses_no_word(agent, stack, console):
-    console.expect(DISCONNECTED)
+    console.expect(*DISCONNECTED)
     agent.button("Speak").click()
     expect(agent.prompt).to_have_value(SAID_SO_FAR, timeout=15_000)
     stack.kill("web")
     stack.start("web")
     expect_said(agent)
+    # Of the parts that the page asks for now and then, one may have been on its way.
+    console.errors = [text for text in console.errors if "htmx:sendError" not in text]
 
 
 def test_keyboard_begins_and_ends_it(agent):

@@ -17,11 +17,16 @@ BROWSER_ARGUMENTS = (
 PHONE = {"width": 360, "height": 740}
 REFUSED = r"status of 422"
 NOT_FOUND = r"status of 404"
-# htmx repeats what the browser says of a failure in a line of its own, and says the same where nothing failed:
-# what is asked anew, or a page's part that goes while it connects, ends what was on its way.
-REPEATED = r"^(htmx:(sendAbort|sendError|afterRequest), |\[object Event\] .*/htmx-)"
-# Of a portal that was killed; which one depends on what was being done.
-DISCONNECTED = r"net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE)"
+# What was asked is asked anew while the answer is on its way: htmx says so as if it were an error.
+REPLACED = r"^htmx:(sendAbort|afterRequest), "
+# The second one where a connection was just being made when the server was killed.
+DISCONNECTED = (
+    r"ERR_(CONNECTION_REFUSED|CONNECTION_RESET|SOCKET_NOT_CONNECTED)",
+    r"^\[object Event\] .*htmx",
+)
+# The browser's warning where a part of a page goes before its socket is connected; htmx calls that an error.
+CLOSED_UNCONNECTED = "WebSocket is closed before the connection is established"
+UNNAMED_EVENT = "[object Event]"
 
 
 @dataclass
@@ -30,20 +35,26 @@ class Console:
 
     errors: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
+    _closed_unconnected: int = 0
 
     def watch(self, context: BrowserContext) -> None:
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.errors.append(f"uncaught: {error.error}"))
 
     def _hear(self, message) -> None:
-        if message.type == "error":
-            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+        url = message.location.get("url", "")
+        if message.type == "warning" and CLOSED_UNCONNECTED in message.text and "/hx-ws" in url:
+            self._closed_unconnected += 1
+        elif message.text == UNNAMED_EVENT and self._closed_unconnected:
+            self._closed_unconnected -= 1
+        elif message.type == "error":
+            self.errors.append(f"{message.text} ({url})")
 
     def expect(self, *patterns: str) -> None:
         self.expected += patterns
 
     def unexpected(self) -> list[str]:
-        fine = [*self.expected, REPEATED]
+        fine = [*self.expected, REPLACED]
         return [text for text in self.errors if not any(re.search(p, text) for p in fine)]
 
     def missing(self) -> list[str]:

@@ -149,7 +149,8 @@ def test_a_stream_is_passed_on_as_it_comes(make_gateway):
         response.read()
     total = time.monotonic() - started
     slow.close()
-    assert first < total / 2
+    assert first < 0.2
+    assert total > 0.4
 
 
 # What is refused, and beside it what passes
