@@ -123,15 +123,14 @@ def listen_so_far(recording_id: UUID | str, model: WarmModel) -> None:
     if recording is None:
         return
     with suppress(AudioError, ModelMissing, UnknownLanguage, FileNotFoundError):
-        with recording.audio_path.open("rb") as file:
-            samples = decode(file, settings.CAM_VOICE_MAX_SECONDS, is_whole=False)
         done = recording.seconds_done
+        with recording.audio_path.open("rb") as file:
+            samples = decode(file, settings.CAM_VOICE_MAX_SECONDS, is_whole=False, begin=done)
         interim = model.listen_so_far(
-            samples[int(done * SAMPLE_RATE) :],
-            model_folder(recording.model),
-            language=recording.language or None,
+            samples, model_folder(recording.model), language=recording.language or None
         )
-        heard: dict[str, object] = {"seconds": len(samples) / SAMPLE_RATE, "interim": interim.text}
+        seconds = done + len(samples) / SAMPLE_RATE
+        heard: dict[str, object] = {"seconds": seconds, "interim": interim.text}
         if interim.settled_seconds:
             text = f"{recording.text} {interim.text}".strip()
             heard |= {"text": text, "interim": "", "seconds_done": done + interim.settled_seconds}

@@ -7,12 +7,19 @@ import time
 import numpy as np
 import pytest
 
-from tests.voice_app.speech import FORMATS, converted, tone
+from tests.voice_app.speech import FORMATS, converted, tone, wav
 from voice_app.audio import SAMPLE_RATE, AudioError, decode, format_of
 
 
-def decoded(data, max_seconds=60):
-    return decode(io.BytesIO(data), max_seconds)
+def decoded(data, max_seconds=60, **options):
+    return decode(io.BytesIO(data), max_seconds, **options)
+
+
+def rising(seconds):
+    """A WAV file of a tone whose loudness tells the time."""
+    times = np.arange(seconds * SAMPLE_RATE) / SAMPLE_RATE
+    samples = np.sin(2 * np.pi * 440 * times) * 30_000 * times / seconds
+    return wav(samples.astype("<i2"))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -63,6 +70,28 @@ def test_recording_that_breaks_off_is_no_crash(name):
         except AudioError:
             continue
         assert 0 < len(samples) <= 3.2 * SAMPLE_RATE
+
+
+@pytest.mark.parametrize("name", ["wav", *FORMATS])
+def test_sound_before_the_beginning_is_left_out_and_not_decoded(name):
+    data = rising(8) if name == "wav" else converted(rising(8), name)
+    whole = decoded(data)
+    late = decoded(data, max_seconds=2.5, begin=5.7)
+    assert len(late) == pytest.approx(len(whole) - 5.7 * SAMPLE_RATE, abs=0.03 * SAMPLE_RATE)
+    window = SAMPLE_RATE // 20
+    loudness = [np.abs(part[:window]).max() for part in (late, whole[int(5.7 * SAMPLE_RATE) :])]
+    assert loudness[0] == pytest.approx(loudness[1], abs=0.03)
+
+
+@pytest.mark.parametrize("name", ["webm", "ogg"])
+def test_sound_so_far_is_read_from_the_middle_of_a_file_that_still_grows(name):
+    data = converted(tone(8), name)
+    arrived = data[: len(data) * 3 // 4]
+    so_far = decoded(arrived, is_whole=False)
+    late = decoded(arrived, is_whole=False, begin=4)
+    assert len(late) == pytest.approx(len(so_far) - 4 * SAMPLE_RATE, abs=0.03 * SAMPLE_RATE)
+    with pytest.raises(AudioError, match="no sound"):
+        decoded(arrived, is_whole=False, begin=20)
 
 
 def test_length_is_counted_and_not_believed():
