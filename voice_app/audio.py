@@ -84,7 +84,7 @@ def decode(
         if is_whole or not parts:
             raise AudioError("The recording is damaged or cut off.") from exc
     early = begin - first if begin and first is not None else 0
-    samples = np.concatenate(parts or [np.empty(0)])[max(0, int(early * SAMPLE_RATE)) :]
+    samples = np.concatenate(parts or [np.empty(0, np.int16)])[max(0, int(early * SAMPLE_RATE)) :]
     if not len(samples):
         raise AudioError("There is no sound in this file.")
     return samples.astype(np.float32) / np.float32(32768)
