@@ -32,7 +32,6 @@ class SpeechConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._recording: Recording | None = None
         self._shown: dict[str, Any] = {}
         self._asked_at = 0.0
-        self._has_more = False
         user = await user_of_session(self.scope)
         if not user.is_authenticated:
             await self.close(NOT_FOUND)
@@ -56,7 +55,6 @@ class SpeechConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             if bytes_data is not None:
                 await database_sync_to_async(services.add_sound)(self._recording, bytes_data)
-                self._has_more = True
                 await self._ask_for_interim(self._recording)
             elif text_data == END:
                 await database_sync_to_async(services.end_recording)(self._recording)
@@ -70,13 +68,12 @@ class SpeechConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._asked_at = 0.0
         if self._recording is not None:
             await self._show(self._recording)
-            await self._ask_for_interim(self._recording)
 
     async def _ask_for_interim(self, recording: Recording) -> None:
-        """One at a time; the next one hears what has come meanwhile."""
+        """One at a time, of sound that has just come: between two pieces of it, the newest grows old."""
         now = time.monotonic()
-        if self._has_more and now > self._asked_at + ASK_AGAIN_SECONDS:
-            self._has_more, self._asked_at = False, now
+        if now > self._asked_at + ASK_AGAIN_SECONDS:
+            self._asked_at = now
             await database_sync_to_async(services.ask_for_interim)(recording)
 
     async def _show(self, recording: Recording) -> None:

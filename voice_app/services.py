@@ -125,7 +125,8 @@ def listen_so_far(recording_id: UUID | str, model: WarmModel) -> None:
     with suppress(AudioError, ModelMissing, UnknownLanguage, FileNotFoundError):
         done = recording.seconds_done
         with recording.audio_path.open("rb") as file:
-            samples = decode(file, settings.CAM_VOICE_MAX_SECONDS, is_whole=False, begin=done)
+            most = settings.CAM_VOICE_MAX_SECONDS - done
+            samples = decode(file, most, is_whole=False, begin=done)
         interim = model.listen_so_far(
             samples, model_folder(recording.model), language=recording.language or None
         )

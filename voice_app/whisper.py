@@ -115,7 +115,10 @@ class WarmModel:
                     f".venv/bin/python manage.py fetch_whisper_model {folder.name}"
                 )
             from faster_whisper import WhisperModel
+            from threadpoolctl import threadpool_limits
 
+            # OpenBLAS, which makes the features, has its threads wait by turning: in the way of the model's.
+            threadpool_limits(limits=1, user_api="blas")
             self._forget()
             self._model = WhisperModel(
                 str(folder), device="cpu", compute_type="int8", cpu_threads=self.threads

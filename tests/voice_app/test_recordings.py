@@ -186,6 +186,17 @@ def test_what_is_settled_is_not_listened_to_again(arriving, model):
     assert [samples for samples, *_ in model.asked] == [64_000, 64_000, 16_000]
 
 
+def test_no_more_is_listened_to_than_a_recording_may_be_long(arriving, model, settings):
+    settings.CAM_VOICE_MAX_SECONDS = 3.5
+    model.interim = Interim("Run the tests.", 2.0)
+    assert heard_so_far(arriving, model) == ("", "", 0)
+    settings.CAM_VOICE_MAX_SECONDS = 4.5
+    assert heard_so_far(arriving, model) == ("Run the tests.", "", 2.0)
+    settings.CAM_VOICE_MAX_SECONDS = 3.5
+    assert heard_so_far(arriving, model) == ("Run the tests.", "", 2.0)
+    assert len(model.asked) == 1
+
+
 def test_final_text_takes_the_place_of_what_was_heard_so_far(arriving, model, enqueued):
     model.interim = Interim("Rum the test", 3.0)
     listen_so_far(arriving.pk, model)

@@ -1,5 +1,6 @@
 """The microphone's socket, with real rows and sessions and a worker that is there at once."""
 
+import asyncio
 import json
 
 import pytest
@@ -9,6 +10,8 @@ from agents.models import JobState
 from tests.agents.test_consumers import connect, cookie_of
 from tests.conftest import make_user
 from tests.voice_app.speech import tone
+from voice_app import services
+from voice_app.doorbells import ring_recording
 from voice_app.interim import Interim
 from voice_app.models import Recording
 from voice_app.services import MAX_WAITING, begin_recording
@@ -70,6 +73,30 @@ async def test_one_interim_text_is_asked_for_at_a_time(cookie, enqueued):
     await socket.send_to(text_data="end")
     assert (await answer(socket))["state"] == "queued"
     assert [task for task, _ in enqueued] == ["listen_so_far", "transcribe"]
+    await socket.disconnect()
+
+
+async def test_next_interim_text_is_asked_for_when_sound_comes(cookie, enqueued, monkeypatch):
+    added, loop, add_sound = asyncio.Queue(), asyncio.get_running_loop(), services.add_sound
+
+    def add(recording, data):
+        add_sound(recording, data)
+        loop.call_soon_threadsafe(added.put_nowait, recording)
+
+    monkeypatch.setattr(services, "add_sound", add)
+    socket = await connect(PATH, cookie=cookie)
+    for _ in range(2):
+        await socket.send_to(bytes_data=tone())
+        recording = await asyncio.wait_for(added.get(), timeout=5)
+    await Recording.objects.aupdate(interim="Run the")
+    await sync_to_async(ring_recording)(recording.pk)
+    assert (await answer(socket))["interim"] == "Run the"
+    assert await socket.receive_nothing()
+    assert [task for task, _ in enqueued] == ["listen_so_far"]
+    await socket.send_to(bytes_data=tone())
+    await socket.send_to(text_data="end")
+    assert (await answer(socket))["state"] == "queued"
+    assert [task for task, _ in enqueued] == ["listen_so_far", "listen_so_far", "transcribe"]
     await socket.disconnect()
 
 
