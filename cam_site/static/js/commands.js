@@ -5,9 +5,7 @@
   const prompt = document.getElementById("prompt");
   const list = document.getElementById("commands");
   let commands = [];
-  composer.offers.then((known) => {
-    commands = known?.commands ?? [];
-  });
+  let isAsking = false;
 
   const line = (className, text) => {
     const element = document.createElement("span");
@@ -44,9 +42,22 @@
     prompt.focus();
   };
 
-  prompt.addEventListener("input", () => {
+  const offer = () => {
     const typed = /^\/(\S*)$/.exec(prompt.value)?.[1].toLowerCase();
     show(typed === undefined ? [] : commands.filter(({ name }) => name.toLowerCase().startsWith(typed)).slice(0, MOST));
+  };
+
+  // Asked once a slash is typed: an agent that was just launched has no commands yet when its page opens.
+  const learn = async () => {
+    isAsking = true;
+    commands = (await composer.offers())?.commands ?? [];
+    isAsking = false;
+    if (document.activeElement === prompt) offer();
+  };
+
+  prompt.addEventListener("input", () => {
+    if (prompt.value.startsWith("/") && !commands.length && !isAsking) learn();
+    offer();
   });
   prompt.addEventListener("blur", () => show([]));
   list.addEventListener("pointerdown", (event) => {

@@ -35,11 +35,10 @@
   prompt.value ||= localStorage.getItem(draftKey) ?? "";
   prompt.addEventListener("input", keepDraft);
 
-  const offers = fetch(composer.dataset.offers)
+  composer.offers = () => fetch(composer.dataset.offers)
     .then((response) => (response.ok ? response.json() : null))
     .catch(() => null);
-  composer.offers = offers;
-  offers.then((known) => {
+  composer.offers().then((known) => {
     history = known?.history ?? [];
   });
 
