@@ -143,12 +143,14 @@ def test_draft_is_kept_and_what_was_said_comes_back(idle, visitor):
 
 
 def test_slash_offers_the_clis_commands_and_escape_closes_them_only(idle):
+    def answer_late(route):
+        expect(idle.prompt).to_have_value("/comp")
+        route.continue_()
+
+    idle.page.route("**/composer/", answer_late)
+    idle.page.reload()
+    idle.prompt.press_sequentially("/comp")
     option = idle.page.get_by_role("option", name=re.compile("compact "))
-    held = []
-    idle.page.route("**/composer/", lambda route: held.append(route))
-    with idle.page.expect_request("**/composer/"):
-        idle.prompt.press_sequentially("/comp")
-    held.pop().continue_()
     expect(option).to_be_visible()
     idle.prompt.press("Escape")
     expect(option).to_be_hidden()
