@@ -160,6 +160,16 @@ def test_slash_offers_the_clis_commands_and_escape_closes_them_only(idle):
     expect(idle.transcript.locator(".event-turn")).to_have_count(0)
 
 
+def test_sentence_that_begins_with_a_path_asks_for_no_commands(idle):
+    asked = []
+    idle.page.on("request", lambda request: asked.append(request.url))
+    idle.prompt.fill("/etc/hosts is wrong")
+    idle.page.evaluate("fetch('/healthz').then(() => null)")  # what was asked before is told before
+    assert [url for url in asked if url.endswith("/composer/")] == []
+    with idle.page.expect_request("**/composer/"):
+        idle.prompt.fill("/")
+
+
 def test_queued_prompt_is_taken_back_to_be_changed(idle):
     idle.say("stall 8")
     idle.expect_status("working")

@@ -42,12 +42,14 @@
     prompt.focus();
   };
 
+  const typed = () => /^\/(\S*)$/.exec(prompt.value)?.[1].toLowerCase();
+
   const offer = () => {
-    const typed = /^\/(\S*)$/.exec(prompt.value)?.[1].toLowerCase();
-    show(typed === undefined ? [] : commands.filter(({ name }) => name.toLowerCase().startsWith(typed)).slice(0, MOST));
+    const start = typed();
+    show(start === undefined ? [] : commands.filter(({ name }) => name.toLowerCase().startsWith(start)).slice(0, MOST));
   };
 
-  // Asked once a slash is typed: an agent that was just launched has no commands yet when its page opens.
+  // Asked while a command is typed: an agent that was just launched has no commands yet when its page opens.
   const learn = async () => {
     isAsking = true;
     commands = (await composer.offers())?.commands ?? [];
@@ -56,7 +58,7 @@
   };
 
   prompt.addEventListener("input", () => {
-    if (prompt.value.startsWith("/") && !commands.length && !isAsking) learn();
+    if (typed() !== undefined && !commands.length && !isAsking) learn();
     offer();
   });
   prompt.addEventListener("blur", () => show([]));
